@@ -1,0 +1,253 @@
+//! The typed operations of a graph: what each makes, from which inputs, with every variable already resolved.
+//!
+//! `ENV`, `USER`, `LABEL` and their kin are not here: they dissolve into the operations that observe them and into the
+//! image's configuration. An operation is a pure value; how it is carried out is the executor's business.
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::Platform;
+
+/// What a step does. The step's `inputs` say on what; each operation documents its input slots.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Operation {
+    /// The tree of an image. No inputs.
+    Image(Image),
+    /// The empty tree. No inputs.
+    Scratch,
+    /// Files from outside: the build context or a named one. No inputs.
+    Context(Context),
+    /// Files whose text stands in the Dockerfile. No inputs.
+    Inline(Inline),
+    /// Puts files on a tree. Input 0: the tree below; inputs 1…: where the sources come from.
+    Copy(Copy),
+    /// Runs a command in a tree. Input 0: the tree below; inputs 1…: the trees and contexts that its mounts name.
+    Run(Run),
+    /// Makes a folder, with its parents, where it does not exist (what `WORKDIR` does). Input 0: the tree below.
+    MakeDir(MakeDir),
+}
+
+/// The tree of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Image {
+    /// The reference as the Dockerfile has it, variables expanded.
+    pub reference: String,
+    /// The manifest's digest (`sha256:…`) as the caller resolved it; `None` if the caller did not.
+    pub digest: Option<String>,
+    /// The platform whose manifest is meant.
+    pub platform: Platform,
+}
+
+/// Files from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Context {
+    /// The name of a named context; `None` is the build context.
+    pub name: Option<String>,
+}
+
+/// Files whose text stands in the Dockerfile (heredocs).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Inline {
+    /// In the order of the text; names are unique.
+    pub files: Vec<InlineFile>,
+}
+
+/// One file of an [`Inline`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InlineFile {
+    /// Its name: a single path component.
+    pub name: String,
+    /// Its whole content.
+    pub content: String,
+}
+
+/// Puts files on a tree: `COPY` and `ADD`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Copy {
+    /// What is copied, in order.
+    pub sources: Vec<CopySource>,
+    /// Where to: absolute (`WORKDIR` applied); ends in `/` where a folder is demanded.
+    pub destination: String,
+    /// What becomes of archives among the sources.
+    pub unpack: Unpack,
+    /// `user[:group]`, names or numbers, as `--chown` has it; `None`: 0:0.
+    pub owner: Option<String>,
+    /// Mode as `--chmod` has it (octal, or symbolic as in `u+x,go-w`).
+    pub mode: Option<String>,
+    /// `--parents`: keep the sources' folders below the destination.
+    pub parents: bool,
+    /// `--link`: the result does not depend on the tree below.
+    pub link: bool,
+    /// `--exclude` patterns, in order.
+    pub exclude: Vec<String>,
+}
+
+/// One source of a [`Copy`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CopySource {
+    /// The slot in the step's `inputs` that it is taken from; never 0.
+    pub input: usize,
+    /// The path or wildcard pattern below that input's root. Relative to a context; a stage's may begin with `/`.
+    pub path: String,
+}
+
+/// What becomes of archives among the sources of a [`Copy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unpack {
+    /// They are files like any other (`COPY`, and `ADD --unpack=false`).
+    Never,
+    /// Local archives, told by their content, are unpacked (`ADD`).
+    Local,
+    /// Fetched archives are unpacked too (`ADD --unpack`).
+    Always,
+}
+
+/// Runs a command in a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Run {
+    /// The argument vector, the shell included where there is one. Never empty.
+    pub arguments: Vec<String>,
+    /// Text piped to the command's standard input; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub input: String,
+    /// The environment, complete, in order.
+    pub env: Vec<(String, String)>,
+    /// `user[:group]` as `USER` has it; empty is root.
+    pub user: String,
+    /// The folder it starts in: absolute.
+    pub workdir: String,
+    /// What is mounted into its tree meanwhile.
+    pub mounts: Vec<Mount>,
+    /// What it sees of the network.
+    pub network: Network,
+    /// How much it may do.
+    pub security: Security,
+    /// CDI devices it asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
+}
+
+/// A CDI device that a `RUN` asks for (`--device`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Device {
+    /// `vendor.example/class=name`.
+    pub name: String,
+    /// Whether the build fails without it.
+    pub required: bool,
+}
+
+/// What a `RUN` sees of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// What the caller gives by default.
+    Default,
+    /// A namespace with nothing but loopback.
+    None,
+    /// The host's.
+    Host,
+}
+
+/// How much a `RUN` may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// Docker's default capabilities and system calls.
+    Sandbox,
+    /// All that the builder itself may do.
+    Insecure,
+}
+
+/// Something mounted into the tree of a [`Run`] while it runs; it leaves nothing behind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where: absolute. `None` for a secret that is only a variable.
+    pub target: Option<String>,
+    /// What.
+    pub kind: MountKind,
+}
+
+/// What a [`Mount`] shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum MountKind {
+    /// Files of another input.
+    Bind {
+        /// The slot in the step's `inputs`.
+        input: usize,
+        /// The path below that input's root.
+        source: String,
+        /// Whether writes are allowed; they are thrown away.
+        writable: bool,
+    },
+    /// A folder that outlives the build.
+    Cache {
+        /// Names the folder.
+        id: String,
+        /// Who else may use it meanwhile.
+        sharing: Sharing,
+        /// The slot that it is first filled from, and the path below that input's root.
+        from: Option<(usize, String)>,
+        /// Owner's numeric user id.
+        uid: u32,
+        /// Owner's numeric group id.
+        gid: u32,
+        /// Mode of the folder.
+        mode: u32,
+        /// Whether writes are refused.
+        read_only: bool,
+    },
+    /// A file system in memory.
+    Tmpfs {
+        /// Its limit in bytes; `None`: the kernel's.
+        size: Option<u64>,
+    },
+    /// A secret of the caller's, as a file, a variable, or both.
+    Secret {
+        /// Names the secret.
+        id: String,
+        /// The variable that holds it.
+        env: Option<String>,
+        /// Whether the build fails without it.
+        required: bool,
+        /// Owner's numeric user id.
+        uid: u32,
+        /// Owner's numeric group id.
+        gid: u32,
+        /// Mode of the file.
+        mode: u32,
+    },
+    /// The caller's SSH agent, as a socket.
+    Ssh {
+        /// Names the agent.
+        id: String,
+        /// Whether the build fails without it.
+        required: bool,
+        /// Owner's numeric user id.
+        uid: u32,
+        /// Owner's numeric group id.
+        gid: u32,
+        /// Mode of the socket.
+        mode: u32,
+    },
+}
+
+/// Who may use a cache mount at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// Anyone.
+    Shared,
+    /// A second user gets a folder of its own.
+    Private,
+    /// A second user waits.
+    Locked,
+}
+
+/// Makes a folder, with its parents, where it does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MakeDir {
+    /// Absolute.
+    pub path: String,
+}

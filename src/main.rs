@@ -1,0 +1,3 @@
+//! The command line: arguments, settings, and what a person sees.
+
+fn main() {}
