@@ -2,3 +2,25 @@
 //! It does not know Dockerfiles, OCI images, or what a step is.
 
 #![forbid(unsafe_code)]
+
+mod blob;
+mod claim;
+mod digest;
+mod error;
+mod folder;
+mod id;
+mod key;
+mod name;
+mod publish;
+mod record;
+mod scratch;
+mod store;
+
+pub use blob::BlobWriter;
+pub use claim::Claim;
+pub use digest::{Digest, Digester, InvalidDigest};
+pub use error::Error;
+pub use id::ContentId;
+pub use key::{ContentKey, KeyHasher};
+pub use scratch::Scratch;
+pub use store::Store;

@@ -1,0 +1,52 @@
+//! Records: small values by [`ContentKey`], each with a checksum, so that a damaged one is a miss and never a wrong hit.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use crate::error::{At, Error};
+use crate::key::ContentKey;
+use crate::publish;
+use crate::store::Store;
+
+/// Bytes of BLAKE3 in front of a record's value.
+const CHECKSUM: usize = 16;
+
+impl Store {
+    /// The value stored under `key`; `None` if there is none, or if it is damaged.
+    ///
+    /// # Errors
+    /// If the file exists and cannot be read.
+    pub fn record(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.record_path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).at("read", path),
+        };
+        Ok(bytes
+            .split_at_checked(CHECKSUM)
+            .filter(|(sum, value)| *sum == checksum(value))
+            .map(|(_, value)| value.to_vec()))
+    }
+
+    /// Stores a value under `key`, in place of an earlier one.
+    ///
+    /// # Errors
+    /// If it cannot be written; an earlier value is then still there.
+    pub fn put_record(&self, key: &ContentKey, value: &[u8]) -> Result<(), Error> {
+        let bytes = [&checksum(value)[..], value].concat();
+        publish::bytes(&bytes, &self.temporary()?, &self.record_path(key))
+    }
+
+    fn record_path(&self, key: &ContentKey) -> PathBuf {
+        let hex = key.to_string();
+        self.root().join("records").join(&hex[..2]).join(hex)
+    }
+}
+
+fn checksum(value: &[u8]) -> [u8; CHECKSUM] {
+    let mut sum = [0; CHECKSUM];
+    sum.copy_from_slice(&blake3::hash(value).as_bytes()[..CHECKSUM]);
+    sum
+}

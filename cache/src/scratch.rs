@@ -1,0 +1,125 @@
+//! Folders for unfinished work, each process's below one that it holds locked; what nobody holds is dropped.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::{At, Error};
+
+/// One process's unfinished work: made when first needed, gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The folder of all processes.
+    all: PathBuf,
+    own: OnceLock<(PathBuf, File)>,
+    next: AtomicU64,
+}
+
+/// A folder for unfinished work. What is still in it when it is dropped is deleted.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Session {
+    /// Drops what dead processes left in `all`.
+    pub(crate) fn begin(all: &Path) -> Result<Self, Error> {
+        match fs::read_dir(all) {
+            Ok(entries) => entries.flatten().for_each(|entry| drop_if_dead(&entry.path())),
+            Err(error) if error.kind() == ErrorKind::NotFound => (),
+            Err(error) => return Err(error).at("list", all),
+        }
+        Ok(Self { all: all.to_owned(), own: OnceLock::new(), next: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn folder(&self) -> Result<Scratch, Error> {
+        let path = self.path()?;
+        fs::DirBuilder::new().mode(0o700).create(&path).at("create the folder", &path)?;
+        Ok(Scratch(path))
+    }
+
+    /// A path that nobody else uses.
+    pub(crate) fn path(&self) -> Result<PathBuf, Error> {
+        if self.own.get().is_none() {
+            let own = self.make_own()?;
+            // Of two threads that come here at once one wins; the other's folder is dropped as a dead process's would be.
+            if let Err((path, lock)) = self.own.set(own) {
+                drop(lock);
+                drop_if_dead(&path);
+            }
+        }
+        let (own, _) = self.own.get().expect("it has just been set");
+        Ok(own.join(self.next.fetch_add(1, Ordering::Relaxed).to_string()))
+    }
+
+    fn make_own(&self) -> Result<(PathBuf, File), Error> {
+        fs::create_dir_all(&self.all).at("create the folder", &self.all)?;
+        loop {
+            let name = format!("{}-{}", std::process::id(), unique());
+            let path = self.all.join(name);
+            fs::DirBuilder::new().mode(0o700).create(&path).at("create the folder", &path)?;
+            let lock = File::open(&path).at("open", &path)?;
+            // Another process may take the folder for a dead one's before it is locked; then it is made anew.
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && path.exists() {
+                return Ok((path, lock));
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some((path, _)) = self.own.get() {
+            remove(path);
+        }
+    }
+}
+
+impl Scratch {
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+/// Distinguishes folders of processes that have the same number, as in two containers over one store.
+fn unique() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+}
+
+fn drop_if_dead(path: &Path) {
+    // No access, or a lock that is held: not ours to drop.
+    if let Ok(file) = File::open(path)
+        && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    {
+        remove(path);
+    }
+}
+
+/// Deletes as much as can be deleted; what remains costs room and does no harm. Folders without write permission are
+/// given it first.
+fn remove(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o700));
+        let children = fs::read_dir(&folder).into_iter().flatten().flatten();
+        folders.extend(
+            children.filter(|child| child.file_type().is_ok_and(|kind| kind.is_dir())).map(|child| child.path()),
+        );
+    }
+    let _ = fs::remove_dir_all(path);
+}

@@ -1,0 +1,89 @@
+//! [`Store`]: where everything lies, and how a store is opened.
+//!
+//! ```text
+//! format                  the format's version, first
+//! records/ab/ab12…        ContentKey -> bytes
+//! blobs/sha256/ab12…      Digest -> file
+//! folders/ab12…           ContentId -> folder
+//! names/SHELF/…           name -> bytes: all that ever changes
+//! claims/ab12…            locks of those who are making a record
+//! tmp/…                   what is not finished; of no use once its maker is gone
+//! ```
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{At, Error};
+use crate::scratch::{self, Scratch};
+
+/// What the file `format` holds.
+const FORMAT: &str = "layercake store 1\n";
+
+/// A store: plain files below one folder. Any number of processes may have it open; readers take no lock.
+///
+/// Clones are cheap and share the folder for unfinished work.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+    scratch: Arc<scratch::Session>,
+}
+
+impl Store {
+    /// Opens the store at `root`, making it if there is none, and drops what builds that died have left unfinished.
+    ///
+    /// # Errors
+    /// If the folder cannot be made, holds something else, or holds a store of another format.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(root).at("create the folder", root)?;
+        let root = fs::canonicalize(root).at("find", root)?;
+        check_format(&root)?;
+        let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
+        Ok(Self { root, scratch })
+    }
+
+    /// The folder that everything lies in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A new, empty folder for unfinished work, on the store's file system; gone when dropped.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn scratch(&self) -> Result<Scratch, Error> {
+        self.scratch.folder()
+    }
+
+    /// A path for a file that is about to be published.
+    pub(crate) fn temporary(&self) -> Result<PathBuf, Error> {
+        self.scratch.path()
+    }
+}
+
+fn check_format(root: &Path) -> Result<(), Error> {
+    let path = root.join("format");
+    match fs::read_to_string(&path) {
+        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) => {
+            Err(Error::Format { path: root.to_owned(), found: found.trim().to_owned(), expected: FORMAT.trim() })
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => begin(root, &path),
+        Err(error) => Err(error).at("read", path),
+    }
+}
+
+/// Makes a store in an empty folder. Two processes may do so at once: what they write is the same.
+fn begin(root: &Path, format: &Path) -> Result<(), Error> {
+    let foreign = |name: &std::ffi::OsStr| name != "tmp" && !name.to_string_lossy().starts_with("format");
+    for entry in fs::read_dir(root).at("list", root)? {
+        if foreign(&entry.at("list", root)?.file_name()) && !format.exists() {
+            return Err(Error::NotAStore { path: root.to_owned() });
+        }
+    }
+    let temporary = root.join(format!("format.{}", std::process::id()));
+    fs::write(&temporary, FORMAT).at("write", &temporary)?;
+    crate::publish::rename(&temporary, format)
+}
