@@ -83,7 +83,6 @@ fn begin(root: &Path, format: &Path) -> Result<(), Error> {
             return Err(Error::NotAStore { path: root.to_owned() });
         }
     }
-    let temporary = root.join(format!("format.{}", std::process::id()));
-    fs::write(&temporary, FORMAT).at("write", &temporary)?;
-    crate::publish::rename(&temporary, format)
+    let temporary = root.join(format!("format.{}-{}", std::process::id(), scratch::unique()));
+    crate::publish::bytes(FORMAT.as_bytes(), &temporary, format)
 }
