@@ -1,4 +1,8 @@
 //! Plan to image: everything that touches the kernel, the network and the disk's trees.
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
+pub mod change;
 pub mod fault;
+pub mod layer;
+pub mod select;
+pub mod tree;
