@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod fault;
+pub mod image;
 pub mod layer;
 pub mod select;
 pub mod tree;
