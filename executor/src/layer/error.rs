@@ -94,6 +94,9 @@ pub enum Error {
         /// What came.
         found: Digest,
     },
+    /// A layer that this one depends on failed; the error that says why comes first.
+    #[error("a layer below could not be unpacked")]
+    Below,
     /// A blob is not in the store.
     #[error("the blob `{digest}` is not in the store")]
     Missing {
@@ -115,7 +118,7 @@ impl Error {
             | Self::Entry { .. }
             | Self::LinkTarget { .. }
             | Self::DiffId { .. } => Fault::Input,
-            Self::Missing { .. } => Fault::Bug,
+            Self::Missing { .. } | Self::Below => Fault::Bug,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Looking things up in a stack of layer folders as an overlay over them would show them, without mounting one.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat, lstat};
@@ -66,14 +67,39 @@ impl<'a> Folder<'a> {
         Ok(if layers.is_empty() { Found::Absent } else { Found::Folder(Folder { path, layers }) })
     }
 
-    /// The folder's own attributes: those of its topmost part.
+    /// The names in it, sorted.
+    ///
+    /// # Errors
+    /// If a layer cannot be read.
+    pub fn names(&self) -> Result<Vec<OsString>, PathError> {
+        let mut names = BTreeMap::new();
+        for layer in &self.layers {
+            let place = layer.join(&self.path);
+            for entry in std::fs::read_dir(&place).at("list", &place)? {
+                let entry = entry.at("list", &place)?;
+                let path = entry.path();
+                let stat = lstat(&path).at("look at", &path)?;
+                // The topmost layer that knows the name decides.
+                names.entry(entry.file_name()).or_insert(!mark::is_whiteout(&stat));
+            }
+        }
+        Ok(names.into_iter().filter_map(|(name, shown)| shown.then_some(name)).collect())
+    }
+
+    /// Where the topmost part of the folder lies, which decides about its attributes and times; `None` for the root of a
+    /// tree without layers.
+    #[must_use]
+    pub fn place(&self) -> Option<PathBuf> {
+        // The path of the root is empty, and to join it adds a slash, which is harmless.
+        self.layers.first().map(|layer| layer.join(&self.path))
+    }
+
+    /// The folder's own attributes.
     ///
     /// # Errors
     /// If they cannot be read.
     pub fn attributes(&self) -> Result<Attributes, PathError> {
-        let Some(layer) = self.layers.first() else { return Ok(Attributes::folder_default()) };
-        // The path of the root is empty, and to join it would add a slash, which is harmless.
-        let place = layer.join(&self.path);
+        let Some(place) = self.place() else { return Ok(Attributes::folder_default()) };
         let stat = lstat(&place).at("look at", &place)?;
         Attributes::read(&stat, Source::Path(&place)).at("read the attributes of", &place)
     }
