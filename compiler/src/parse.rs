@@ -12,10 +12,10 @@ mod health;
 mod mount;
 mod run;
 
-use crate::ast::{Arguments, Ast, Escape, Heredoc, Instruction, Word};
+use crate::ast::{Arguments, Ast, DirectiveName, Escape, Heredoc, Instruction, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::comment::is_comment;
-use crate::lex::directive::{DirectiveLine, Directives};
+use crate::lex::directive::{self, DirectiveLine, Directives};
 use crate::lex::line::{BREAK, Joined, Line, PhysicalLine, PhysicalLines, join};
 use crate::lex::words::{BLANK, Rest};
 use crate::lex::{flags as flag_words, heredoc};
@@ -36,6 +36,20 @@ pub struct Parsed {
     pub ast: Ast,
     /// All that is wrong with it whatever the build arguments are. Warnings are findings of lint rules.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// The frontend that the file asks for. Beside `# syntax=`, `// syntax=` and a JSON object with a `syntax` field count.
+    #[must_use]
+    pub fn syntax(&self) -> Option<String> {
+        directive::syntax(self.source.text())
+    }
+
+    /// What the file says about linting. Unlike other directives it may stand below a `#!` line.
+    #[must_use]
+    pub fn check(&self) -> Option<String> {
+        directive::named(self.source.text(), DirectiveName::Check, "#")
+    }
 }
 
 /// Reads a Dockerfile.
@@ -119,7 +133,7 @@ impl Reader {
     /// Puts a directive in force that names the escape character.
     fn escape(&mut self, directives: &Directives) {
         let Some(directive) = directives.last() else { return };
-        if directive.name != crate::ast::DirectiveName::Escape {
+        if directive.name != DirectiveName::Escape {
             return;
         }
         match directive.value.as_str() {

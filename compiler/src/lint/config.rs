@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::go;
 use crate::lex::directive;
 use crate::lint::Rule;
+use crate::parse::Parsed;
 
 /// Which rules run, and whether what they find is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,11 +79,11 @@ impl Config {
     ///
     /// # Errors
     /// A diagnostic that shows the option which does not exist.
-    pub fn of(ast: &Ast, argument: Option<&str>) -> Result<Self, Box<Diagnostic>> {
-        let directive = ast.directives.iter().find(|directive| directive.name == DirectiveName::Check);
-        let parsed = match (argument, directive) {
+    pub fn of(parsed: &Parsed, argument: Option<&str>) -> Result<Self, Box<Diagnostic>> {
+        let directive = parsed.ast.directives.iter().find(|directive| directive.name == DirectiveName::Check);
+        let parsed = match (argument, parsed.check()) {
             (Some(argument), _) => Self::parse(argument),
-            (None, Some(directive)) => Self::parse(first_word(&directive.value)),
+            (None, Some(options)) => Self::parse(first_word(&options)),
             (None, None) => return Ok(Self::default()),
         };
         parsed.map_err(|error| {

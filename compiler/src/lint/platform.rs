@@ -20,11 +20,16 @@ pub(crate) fn redundant(flag: &Word, expanded: &Expanded, target: Option<&str>, 
 }
 
 /// `--platform=linux/amd64`, in a stage whose name does not say so.
-pub(crate) fn constant(from: &From, flag: &Word, expanded: &Expanded, at: Span) -> Option<Diagnostic> {
+pub(crate) fn constant(
+    from: &From,
+    flag: &Word,
+    expanded: &Expanded,
+    platform: &Platform,
+    at: Span,
+) -> Option<Diagnostic> {
     if !expanded.matched.is_empty() || !expanded.unmatched.is_empty() {
         return None;
     }
-    let platform: Platform = expanded.text.parse().ok()?;
     let name = from.name.as_ref().map_or("", |name| name.name.as_str());
     if name.contains(&platform.os) || name.contains(&platform.architecture) {
         return None;
