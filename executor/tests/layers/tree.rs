@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -268,12 +268,6 @@ pub(crate) fn something_below(tree: &Tree) -> Tree {
         }
     }
     below
-}
-
-/// Writes to a file that may not be written to by its mode.
-pub(crate) fn overwrite(path: &Path, content: &[u8]) {
-    use std::io::Write;
-    File::create(path).unwrap().write_all(content).unwrap();
 }
 
 /// Few cases, since each makes files, and no file for those that failed.
