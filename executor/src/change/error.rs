@@ -11,8 +11,8 @@ pub enum Error {
     #[error(transparent)]
     Path(#[from] PathError),
     /// The overlay kept part of a file or folder in a layer below and noted so in an attribute, which a layer cannot
-    /// express. With `redirect_dir=off,metacopy=off` it does not.
-    #[error("`{}` has the overlay attribute `{attribute}`; mount with `redirect_dir=off,metacopy=off`", path.display())]
+    /// express. Mounted with `userxattr` alone, it does not.
+    #[error("`{}` has the overlay attribute `{attribute}`; mount without `redirect_dir` and `metacopy`", path.display())]
     Overlay {
         /// In the upper folder.
         path: PathBuf,

@@ -57,7 +57,10 @@ fn everything_comes_back() {
         let bytes = sample(length);
         for compression in ALL {
             let mut back = Vec::new();
-            Decompressor::new(compress(compression, &bytes, 1 << 16).as_slice()).unwrap().read_to_end(&mut back).unwrap();
+            Decompressor::new(compress(compression, &bytes, 1 << 16).as_slice())
+                .unwrap()
+                .read_to_end(&mut back)
+                .unwrap();
             assert!(back == bytes, "{length} bytes by {compression:?}");
         }
     }
@@ -103,7 +106,9 @@ fn gzip_is_one_member_with_a_header_that_says_nothing() {
 
 #[test]
 fn levels_that_do_not_exist_are_refused() {
-    for compression in [Compression::Gzip { level: 10 }, Compression::Zstd { level: 0 }, Compression::Zstd { level: 23 }] {
+    for compression in
+        [Compression::Gzip { level: 10 }, Compression::Zstd { level: 0 }, Compression::Zstd { level: 23 }]
+    {
         let error = compression.compressor(Vec::new()).err().unwrap();
         assert!(error.to_string().contains("compression level"), "{error}");
         assert_eq!(error.fault(), layercake_executor::fault::Fault::Input);

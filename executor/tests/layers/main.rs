@@ -13,6 +13,7 @@ mod judges;
 mod machine;
 mod namespace;
 mod round_trip;
+mod selections;
 mod stacks;
 mod tree;
 mod unpacking;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::tree::{Order, new_folder, something_below, trees};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(crate::tree::cases(48))]
 
     #[test]
     fn a_folder_comes_back_from_its_archive(tree in trees(), compressed in any::<bool>()) {

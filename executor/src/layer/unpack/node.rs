@@ -126,7 +126,9 @@ pub(super) fn fill<R: Read>(
             done += length as u64;
         }
     }
-    if parts.last().map_or(0, |part| part.offset + part.length) != size {
+    // A hole at the end; GNU tar marks it by an empty part.
+    let written = parts.iter().rfind(|part| part.length > 0).map_or(0, |part| part.offset + part.length);
+    if written != size {
         ftruncate(file, size).at("set the size of", path)?;
     }
     Ok(())
