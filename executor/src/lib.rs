@@ -2,3 +2,4 @@
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
 pub mod fault;
+pub mod namespace;
