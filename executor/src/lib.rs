@@ -2,4 +2,7 @@
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
 pub mod fault;
+mod mount;
 pub mod namespace;
+pub mod overlay;
+pub mod sandbox;
