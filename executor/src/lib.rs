@@ -5,5 +5,8 @@ pub mod change;
 pub mod fault;
 pub mod image;
 pub mod layer;
+pub mod namespace;
+pub mod overlay;
+pub mod sandbox;
 pub mod select;
 pub mod tree;

@@ -1,0 +1,78 @@
+//! Forking and waiting, for a process that has a single thread.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use super::outcome::{End, Outcome};
+use crate::mount::last_error;
+
+/// Which side of a fork this is.
+pub(super) enum Side {
+    Parent(Pid),
+    Child,
+}
+
+/// Forks this process.
+pub(super) fn fork() -> Result<Side, Errno> {
+    // SAFETY: the supervisor has a single thread, so no lock is held by one that the child lacks.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_error()),
+        0 => Ok(Side::Child),
+        pid => Ok(Pid::from_raw(pid).map_or(Side::Child, Side::Parent)),
+    }
+}
+
+/// Ends this process at once, without running anything that was registered for its end.
+pub(super) fn exit(status: i32) -> ! {
+    // SAFETY: takes no memory and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Waits for the end of a child, and says how it came.
+pub(super) fn wait(child: Pid) -> Result<Outcome, Errno> {
+    let mut status = 0;
+    // SAFETY: an all-zero record is a valid one: numbers only.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both records outlive the call.
+        let result = unsafe { libc::wait4(child.as_raw_nonzero().get(), &raw mut status, 0, &raw mut usage) };
+        match if result == -1 { Err(last_error()) } else { Ok(()) } {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
+    let end = if libc::WIFSIGNALED(status) {
+        End::Signalled(libc::WTERMSIG(status))
+    } else {
+        End::Exited(libc::WEXITSTATUS(status))
+    };
+    Ok(Outcome {
+        end,
+        // Linux counts kibibytes.
+        peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0) << 10,
+        user_time: duration(usage.ru_utime),
+        system_time: duration(usage.ru_stime),
+    })
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec.try_into().unwrap_or(0))
+        + Duration::from_micros(time.tv_usec.try_into().unwrap_or(0))
+}
+
+/// Gives the command the signals as a fresh process has them: the Rust runtime ignores `SIGPIPE`, and whoever started the
+/// program may have ignored or blocked others.
+pub(super) fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: sets no handler, so there is none to be unsafe. What cannot be set stays as it is.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: an all-zero set is the empty one, and it outlives the call.
+    unsafe {
+        let empty: libc::sigset_t = std::mem::zeroed();
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut());
+    }
+}
