@@ -117,14 +117,19 @@ impl Authenticator {
         }
     }
 
-    /// Takes note of what the registry wants, from its answer with status 401; says whether it makes sense to try again.
-    pub(crate) fn learn(&self, errand: Errand<'_>, incoming: &Incoming) -> Relearned {
+    /// Takes note of what the registry wants, from its answer with status 401 to a request with the header `used`; says
+    /// whether it makes sense to try again.
+    pub(crate) fn learn(&self, errand: Errand<'_>, used: Option<&str>, incoming: &Incoming) -> Relearned {
         let values = incoming.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         let Some(challenge) = Challenge::parse(values) else { return Relearned::Nothing };
-        self.tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&(errand.host.to_owned(), errand.scopes.to_vec()));
+        // Another thread may have got a better one meanwhile.
+        let refused = |token: &Token| used.is_some_and(|used| used.ends_with(&token.text));
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (errand.host.to_owned(), errand.scopes.to_vec());
+        if tokens.get(&key).is_some_and(refused) {
+            tokens.remove(&key);
+        }
+        drop(tokens);
         self.challenges.lock().unwrap_or_else(PoisonError::into_inner).insert(errand.host.to_owned(), challenge);
         Relearned::Something
     }

@@ -148,7 +148,7 @@ impl Client {
             // An upload may go to another server, which knows who sent it there.
             let value =
                 if same_server(&uri, &own) { self.authenticator.header(errand, &self.transport)? } else { None };
-            if let Some(mut value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            if let Some(mut value) = value.as_ref().and_then(|value| HeaderValue::try_from(value).ok()) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
             }
@@ -162,7 +162,7 @@ impl Client {
             })?;
             match incoming.status {
                 StatusCode::UNAUTHORIZED => {
-                    let learned = self.authenticator.learn(errand, &incoming);
+                    let learned = self.authenticator.learn(errand, value.as_deref(), &incoming);
                     if challenged || learned == Relearned::Nothing {
                         return Err(self.authenticator.unauthorized(errand));
                     }

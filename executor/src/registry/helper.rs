@@ -144,3 +144,74 @@ fn end(child: &mut Child) {
     }
     let _ = child.wait();
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// Does something with a helper that is this shell script.
+    fn with<T>(script: &str, act: impl FnOnce(&Helper) -> T) -> T {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("helper");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        act(&Helper { program: path.display().to_string() })
+    }
+
+    fn get(script: &str, limit: Duration) -> Result<Option<Credential>, HelperError> {
+        with(script, |helper| helper.get("r.io:5000", limit))
+    }
+
+    #[test]
+    fn it_is_asked_for_the_registry_and_gives_a_password_or_a_token() {
+        let answer = |user: &str| {
+            format!(
+                r#"test "$1" = get && read -r host; test "$host" = r.io:5000 && echo '{{"Username":"{user}","Secret":"s"}}'"#
+            )
+        };
+        let password = Credential::Password { user: "me".to_owned(), password: "s".to_owned() };
+        assert!(get(&answer("me"), LIMIT).unwrap() == Some(password));
+        assert!(get(&answer("<token>"), LIMIT).unwrap() == Some(Credential::Identity("s".to_owned())));
+        assert!(get("echo credentials not found in native keychain; exit 1", LIMIT).unwrap().is_none());
+    }
+
+    #[test]
+    fn it_has_a_time_limit_together_with_what_it_starts() {
+        let begin = Instant::now();
+        let error = get("sleep 30 & sleep 30", Duration::from_millis(100)).map(drop).unwrap_err();
+        assert!(begin.elapsed() < LIMIT);
+        assert!(error.to_string().ends_with("gave no answer within 0.1 s"), "{error}");
+    }
+
+    #[test]
+    fn its_failures_are_told_and_its_secrets_are_not() {
+        let error = get("echo the safe is locked; exit 1", LIMIT).map(drop).unwrap_err();
+        assert!(error.to_string().ends_with("failed: the safe is locked"), "{error}");
+        let error = get("echo secret-but-not-json", LIMIT).map(drop).unwrap_err();
+        assert!(!error.to_string().contains("secret-but-not-json"), "{error}");
+        let error = Helper::named("that-nobody-has").get("r.io", LIMIT).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), "the credential helper `docker-credential-that-nobody-has` is not installed");
+    }
+
+    #[test]
+    fn it_keeps_and_forgets() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("kept");
+        let script = format!(r#"case "$1" in store) cat >{0};; erase) rm {0};; *) exit 1;; esac"#, kept.display());
+        with(&script, |helper| {
+            helper.store("r.io", "me", "p\"w", LIMIT).unwrap();
+            let request: serde_json::Value = serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
+            assert_eq!(request, serde_json::json!({"ServerURL": "r.io", "Username": "me", "Secret": "p\"w"}));
+            helper.erase("r.io", LIMIT).unwrap();
+            assert!(!kept.exists());
+        });
+    }
+}
