@@ -7,6 +7,7 @@ pub mod image;
 pub mod layer;
 pub mod namespace;
 pub mod overlay;
+pub mod registry;
 pub mod sandbox;
 pub mod select;
 pub mod tree;

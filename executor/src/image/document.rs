@@ -16,7 +16,7 @@ pub enum Document {
     /// One image.
     Manifest(Box<Manifest>),
     /// Images for several platforms.
-    Index(Index),
+    Index(Box<Index>),
 }
 
 /// A document of an image that cannot be used.
