@@ -188,6 +188,8 @@ pub(crate) fn read_tar(store: &Store, input: &mut dyn Read) -> Result<Contents, 
         first = false;
         read_entry(store, &mut contents, entry)?;
     }
+    // What follows is padding; read to its end, the decompressor checks its sums and a writing program is not cut off.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(stream_problem)?;
     Ok(contents)
 }
 

@@ -1,6 +1,6 @@
 //! [`Document`]: telling manifests and indexes apart, and refusing what is neither.
 
-use layercake_cache::Digest;
+use layercake_cache::{Digest, Error as StoreError, Store};
 use serde_json::Value;
 
 use crate::image::config::ImageConfig;
@@ -82,6 +82,13 @@ impl Document {
     pub fn parse(bytes: &[u8], declared: Option<&MediaType>) -> Result<(MediaType, Self), DocumentError> {
         read(bytes, declared).map_err(|problem| DocumentError { digest: Digest::of(bytes), problem })
     }
+}
+
+/// Reads a stored document; `None` if it is not there. A blob that is too long to be a document is as good as none: what
+/// refers to it may want no more than to fill the memory.
+pub(crate) fn stored(store: &Store, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+    let too_long = std::fs::metadata(store.blob_path(digest)).is_ok_and(|found| found.len() > LIMIT);
+    if too_long { Ok(None) } else { store.read_blob(digest) }
 }
 
 fn read(bytes: &[u8], declared: Option<&MediaType>) -> Result<(MediaType, Document), Problem> {

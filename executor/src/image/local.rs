@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::config::ImageConfig;
 use crate::image::descriptor::Descriptor;
-use crate::image::document::Document;
+use crate::image::document::{Document, stored};
 use crate::image::error::Error;
 use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
@@ -158,7 +158,7 @@ impl<'a> Images<'a> {
         platform: &Platform,
     ) -> Result<Option<LocalImage>, Error> {
         let mut read = |descriptor: &Descriptor| -> Result<Option<Vec<u8>>, Error> {
-            match self.store.read_blob(&descriptor.digest) {
+            match stored(self.store, &descriptor.digest) {
                 // A damaged document is as good as none; it is replaced when it comes again.
                 Err(StoreError::Digest { .. }) => Ok(None),
                 result => Ok(result?),
@@ -185,7 +185,7 @@ impl<'a> Images<'a> {
 
     /// The descriptor of a stored manifest or index.
     pub(crate) fn descriptor_of(&self, digest: &Digest) -> Result<Option<Descriptor>, Error> {
-        let Some(bytes) = self.store.read_blob(digest)? else { return Ok(None) };
+        let Some(bytes) = stored(self.store, digest)? else { return Ok(None) };
         let (media_type, _) = Document::parse(&bytes, None)?;
         Ok(Some(Descriptor::new(media_type, *digest, bytes.len() as u64)))
     }
@@ -214,7 +214,7 @@ impl<'a> Images<'a> {
     /// A descriptor, and those of the images for other platforms beside it.
     fn with_entries(&self, descriptor: &Descriptor) -> Result<Vec<Descriptor>, Error> {
         let mut all = vec![descriptor.clone()];
-        if let Some(bytes) = self.store.read_blob(&descriptor.digest)?
+        if let Some(bytes) = stored(self.store, &descriptor.digest)?
             && let (_, Document::Index(index)) = Document::parse(&bytes, Some(&descriptor.media_type))?
         {
             all.extend(images(&index).cloned());
@@ -238,7 +238,7 @@ impl LocalImage {
         if self.manifest_digest == self.descriptor.digest {
             return Ok(self.descriptor.bare());
         }
-        let size = store.read_blob(&self.manifest_digest)?.map_or(0, |bytes| bytes.len() as u64);
+        let size = stored(store, &self.manifest_digest)?.map_or(0, |bytes| bytes.len() as u64);
         let media_type = self.manifest.media_type.clone().unwrap_or(MediaType::Manifest(Family::Oci));
         Ok(Descriptor::new(media_type, self.manifest_digest, size))
     }

@@ -10,7 +10,7 @@ use layercake_compiler::platform::Platform;
 
 use crate::image::descriptor::Descriptor;
 use crate::image::docker::{self, Entry};
-use crate::image::document::Document;
+use crate::image::document::{Document, stored};
 use crate::image::error::Error;
 use crate::image::layout;
 use crate::image::manifest::Manifest;
@@ -154,7 +154,7 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn add(&mut self, descriptor: &Descriptor, platform: &Platform) -> Result<(), Error> {
-        let Some(bytes) = self.store.read_blob(&descriptor.digest)? else {
+        let Some(bytes) = stored(self.store, &descriptor.digest)? else {
             self.missing.get_or_insert(("manifest", descriptor.digest));
             return Ok(());
         };

@@ -150,7 +150,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
     use std::time::Instant;
 
     use super::*;
@@ -161,8 +160,16 @@ mod tests {
     fn with<T>(script: &str, act: impl FnOnce(&Helper) -> T) -> T {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("helper");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes it: a file that this one has open for writing, or a child of another thread's has
+        // inherited so, cannot be run.
+        let mut writer = Command::new("sh")
+            .args(["-c", r#"cat >"$0" && chmod 755 "$0""#])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writer.stdin.take().unwrap().write_all(format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
+        assert!(writer.wait().unwrap().success());
         act(&Helper { program: path.display().to_string() })
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use layercake_cache::{Digest, Error as StoreError, Store};
+use layercake_cache::{Digest, Error as StoreError, KeyHasher, Store};
 use layercake_compiler::platform::Platform;
 use ureq::http::header::{ACCEPT, CONTENT_TYPE};
 use ureq::http::{HeaderMap, Method, StatusCode};
 
 use crate::image::descriptor::Descriptor;
-use crate::image::document::{Document, DocumentError};
+use crate::image::document::{Document, DocumentError, LIMIT, stored};
 use crate::image::local::{Images, LocalImage};
 use crate::image::media::{Family, MediaType};
 use crate::image::reference::Reference;
@@ -80,6 +80,7 @@ impl Client {
         Ok(image)
     }
 
+    /// Brings one blob into the store. Of several that want the same one, also in other processes, one fetches it.
     pub(crate) fn fetch_blob(
         &self,
         store: &Store,
@@ -88,7 +89,11 @@ impl Client {
         events: Events<'_>,
         halt: &Halt,
     ) -> Result<(), Error> {
-        if store.has_blob(&blob.digest) {
+        let present = || store.has_blob(&blob.digest);
+        let key = KeyHasher::new("layercake download of a blob 1").field(blob.digest.as_bytes()).finish();
+        let claim = if present() { None } else { Some(store.claim(&key)?) };
+        if present() {
+            drop(claim);
             events(Event::Finished { digest: blob.digest, direction: Direction::Down, how: How::Present });
             return Ok(());
         }
@@ -214,6 +219,10 @@ impl Resolving<'_> {
         if let Some(bytes) = self.stored(&descriptor.digest)? {
             return Ok(bytes);
         }
+        if descriptor.size > LIMIT {
+            let what = format!("{}@{}", self.reference.familiar_name(), descriptor.digest);
+            return Err(Error::TooLong { host: self.place.host.clone(), what });
+        }
         let kind = match &descriptor.media_type {
             MediaType::Index(_) | MediaType::Manifest(_) => "manifests",
             _ => "blobs",
@@ -225,7 +234,7 @@ impl Resolving<'_> {
     }
 
     fn stored(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
-        match self.store.read_blob(digest) {
+        match stored(self.store, digest) {
             // A damaged document is fetched again. It has to go, because what is there is not written again.
             Err(StoreError::Digest { .. }) => {
                 // If it cannot be removed, the next use says so.

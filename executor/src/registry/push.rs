@@ -7,7 +7,7 @@ use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{Method, StatusCode};
 
 use crate::image::descriptor::Descriptor;
-use crate::image::document::Document;
+use crate::image::document::{Document, stored};
 use crate::image::error::Error as ImageError;
 use crate::image::manifest::Index;
 use crate::image::reference::Reference;
@@ -108,7 +108,7 @@ impl Client {
 impl Cargo {
     /// Adds what `descriptor` leads to; says under which descriptor, or nothing if it is not in the store.
     fn add(&mut self, store: &Store, descriptor: &Descriptor, what: &str) -> Result<Option<Descriptor>, Error> {
-        let Some(bytes) = store.read_blob(&descriptor.digest)? else { return Ok(None) };
+        let Some(bytes) = stored(store, &descriptor.digest)? else { return Ok(None) };
         let unusable = |problem| Error::Document { what: what.to_owned(), problem };
         let (media_type, document) = Document::parse(&bytes, Some(&descriptor.media_type)).map_err(unusable)?;
         match document {

@@ -302,3 +302,42 @@ fn a_mirror_goes_first_and_need_not_have_everything() {
     let failed = notes.0.lock().unwrap().iter().filter(|event| matches!(event, Event::MirrorFailed { .. })).count();
     assert_eq!(failed, 1);
 }
+
+#[test]
+fn two_that_want_the_same_image_fetch_its_layers_once() {
+    let (server, reference) = Good::new().serve(|good, request| {
+        if request.path == good.layer_path() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        None
+    });
+    let to = store();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            // Stores opened apart from one another stand for processes.
+            let (root, reference) = (to.root().to_owned(), reference.clone());
+            scope.spawn(move || {
+                let store = layercake_cache::Store::open(&root).unwrap();
+                client().pull(&store, &reference, &platform("linux/amd64"), &ignore).unwrap();
+            });
+        }
+    });
+    assert_eq!(server.count("GET", &Good::new().layer_path()), 1);
+}
+
+#[test]
+fn a_configuration_as_long_as_a_layer_is_not_read() {
+    let (long, amd64) = (vec![b' '; 9 << 20], platform("linux/amd64"));
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},"layers":[]}}"#,
+        Digest::of(&long),
+        long.len()
+    );
+    let (_server, reference) =
+        Good::new().serve(move |_, request| request.path.contains("/manifests/").then(|| Reply::ok(manifest.clone())));
+    let to = store();
+    // It is even here already.
+    to.put_blob(&long).unwrap();
+    let error = client().resolve(&to, &reference, &amd64, &ignore).unwrap_err();
+    assert!(matches!(error, Error::TooLong { .. }), "{error}");
+}
