@@ -5,7 +5,8 @@
 //! records/ab/ab12…        ContentKey -> bytes
 //! blobs/sha256/ab12…      Digest -> file
 //! folders/ab12…           ContentId -> folder
-//! names/SHELF/…           name -> bytes: all that ever changes
+//! names/SHELF/…           name -> bytes: what changes
+//! shared/ab12…/0          folders that change: what users want kept and can do without
 //! claims/ab12…            locks of those who are making a record
 //! tmp/…                   what is not finished; of no use once its maker is gone
 //! ```

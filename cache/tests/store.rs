@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use layercake_cache::{ContentId, ContentKey, Digest, Error, KeyHasher, Store};
+use layercake_cache::{ContentId, ContentKey, Digest, Error, KeyHasher, Sharing, Store};
 
 fn key(name: &str) -> ContentKey {
     KeyHasher::new("test").field(name.as_bytes()).finish()
@@ -195,4 +195,29 @@ fn many_threads_may_begin_one_store() {
         }
     });
     assert_eq!(fs::read_dir(folder.path().join("store/blobs/sha256")).unwrap().count(), 8);
+}
+
+#[test]
+fn shared_folders_keep_what_is_in_them_and_lock_as_they_say() {
+    let (_folder, store) = store();
+    let open = |sharing| {
+        let prepare = |path: &Path| fs::write(path.join("first"), "x").map_err(|_| panic!("the disk is full"));
+        store.shared_folder::<Error>("pip", sharing, prepare).unwrap()
+    };
+    let first = open(Sharing::Shared);
+    fs::write(first.path().join("kept"), "y").unwrap();
+    let second = open(Sharing::Shared);
+    assert_eq!(fs::read(second.path().join("kept")).unwrap(), b"y");
+    let apart = open(Sharing::Private);
+    assert_ne!(apart.path(), first.path());
+    assert!(apart.path().join("first").exists() && !apart.path().join("kept").exists());
+    drop((first, second));
+    let locked = open(Sharing::Locked);
+    assert!(locked.path().join("kept").exists());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| drop(open(Sharing::Locked)));
+        thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(locked);
+    });
 }

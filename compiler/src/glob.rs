@@ -16,7 +16,10 @@ enum Token {
     /// `*`: any that are no slashes.
     Star,
     /// `[…]`: a slash only if it is named.
-    Class { is_negated: bool, ranges: Vec<(char, char)> },
+    Class {
+        is_negated: bool,
+        ranges: Vec<(char, char)>,
+    },
     /// `**` before more: nothing, or anything up to a slash.
     Folders,
     /// `**` where anything at all may stand.

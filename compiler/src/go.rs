@@ -151,14 +151,19 @@ mod tests {
 
     #[test]
     fn durations_read_and_print() {
-        for (text, nanoseconds) in [("1h30m", 5_400_000_000_000), ("1.5s", 1_500_000_000), ("2ms", 2_000_000), ("0", 0)] {
+        for (text, nanoseconds) in [("1h30m", 5_400_000_000_000), ("1.5s", 1_500_000_000), ("2ms", 2_000_000), ("0", 0)]
+        {
             assert_eq!(parse_duration(text), Ok(nanoseconds));
         }
         assert_eq!(parse_duration("1"), Err(InvalidDuration::MissingUnit("1".to_owned())));
         assert!(parse_duration("99999999999h").is_err());
-        for (nanoseconds, text) in
-            [(0, "0s"), (1_500_000_000, "1.5s"), (90_000_000_000, "1m30s"), (3_600_000_000_000, "1h0m0s"), (1_500, "1.5µs")]
-        {
+        for (nanoseconds, text) in [
+            (0, "0s"),
+            (1_500_000_000, "1.5s"),
+            (90_000_000_000, "1m30s"),
+            (3_600_000_000_000, "1h0m0s"),
+            (1_500, "1.5µs"),
+        ] {
             assert_eq!(duration(nanoseconds), text);
         }
     }

@@ -220,7 +220,17 @@ fn split(line: Line, comments: Vec<Word>, escape: Escape, last: usize) -> Result
     let span = line.span(0, line.text().len());
     let arguments = arguments::split(&keyword.text, behind.trim(), escape, span)?;
     let (heredocs, command) = (Vec::new(), None);
-    Ok(Instruction { keyword, flags, arguments, heredocs, comments, span, last_line: last, command, line: line.clone() })
+    Ok(Instruction {
+        keyword,
+        flags,
+        arguments,
+        heredocs,
+        comments,
+        span,
+        last_line: last,
+        command,
+        line: line.clone(),
+    })
 }
 
 /// Reads the heredocs that a line opens from the lines below it.

@@ -35,11 +35,8 @@ pub fn verify(graph: &Graph) -> Result<(), Violation> {
         return fail(None, "there is a cycle");
     }
     for node in graph.nodes.node_indices() {
-        let mut slots: Vec<usize> = graph
-            .nodes
-            .edges_directed(node, petgraph::Direction::Incoming)
-            .map(|edge| edge.weight().0)
-            .collect();
+        let mut slots: Vec<usize> =
+            graph.nodes.edges_directed(node, petgraph::Direction::Incoming).map(|edge| edge.weight().0).collect();
         slots.sort_unstable();
         if !slots.iter().copied().eq(0..slots.len()) {
             return fail(Some(node), "its slots are not numbered from 0 without gaps");

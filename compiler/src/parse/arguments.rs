@@ -106,7 +106,9 @@ pub(super) fn split(
         Keyword::Expose | Keyword::From => Ok(Arguments::Words(blank_separated(rest))),
         Keyword::Arg => Ok(Arguments::Words(quoted(rest, escape))),
         Keyword::Env | Keyword::Label => pairs(keyword, rest, escape, instruction),
-        Keyword::Maintainer | Keyword::StopSignal | Keyword::User | Keyword::Workdir => Ok(Arguments::Text(rest.word())),
+        Keyword::Maintainer | Keyword::StopSignal | Keyword::User | Keyword::Workdir => {
+            Ok(Arguments::Text(rest.word()))
+        }
         Keyword::Healthcheck => health(rest, instruction),
         Keyword::Onbuild => {
             let line = rest.line().slice(rest.start(), rest.start() + rest.text().len());
@@ -141,10 +143,9 @@ fn pairs(keyword: Keyword, rest: Rest<'_>, escape: Escape, instruction: Span) ->
         let text = rest.text();
         let Some(end) = text.find(BLANK) else {
             let name = keyword.name();
-            let error =
-                Diagnostic::error(Code::InvalidPair, instruction, format!("{name} must have two arguments"))
-                    .label(first.span, "")
-                    .help(format!("write `{name} {}=value`", first.text));
+            let error = Diagnostic::error(Code::InvalidPair, instruction, format!("{name} must have two arguments"))
+                .label(first.span, "")
+                .help(format!("write `{name} {}=value`", first.text));
             return Err(Box::new(error));
         };
         let start = text.len() - text[end..].trim_start_matches(BLANK).len();

@@ -11,12 +11,8 @@ use crate::operation::{Network, Security};
 use crate::suggest;
 
 pub(super) fn typed(instruction: &Instruction) -> Typed<Run> {
-    let known = [
-        ("mount", Takes::Values),
-        ("network", Takes::Value),
-        ("security", Takes::Value),
-        ("device", Takes::Values),
-    ];
+    let known =
+        [("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value), ("device", Takes::Values)];
     let flags = Flags::read(instruction, &known)?;
     let command = command_line(&instruction.arguments);
     if let CommandLine::Exec(words) = &command {
@@ -34,7 +30,8 @@ pub(super) fn typed(instruction: &Instruction) -> Typed<Run> {
             })
         })
         .collect();
-    let mounts: Result<Vec<_>, _> = flags.values("mount").into_iter().map(|flag| mount::flag(instruction, flag)).collect();
+    let mounts: Result<Vec<_>, _> =
+        flags.values("mount").into_iter().map(|flag| mount::flag(instruction, flag)).collect();
     Ok(Run {
         command,
         heredocs: instruction.heredocs.clone(),
@@ -84,7 +81,8 @@ pub fn parse_device(value: &str) -> Result<Device, String> {
         match (key.to_lowercase().as_str(), value) {
             ("required", None) => device.required = true,
             ("required", Some(value)) => {
-                device.required = go::parse_bool(value).ok_or_else(|| format!("invalid value for required: {value}"))?;
+                device.required =
+                    go::parse_bool(value).ok_or_else(|| format!("invalid value for required: {value}"))?;
             }
             ("name", Some(_)) if !device.name.is_empty() => {
                 return Err(format!("device name already set to {}", device.name));

@@ -1,7 +1,7 @@
 //! `RUN`: the command, and everything it sees.
 
 use super::link::Task;
-use super::walk::{Step, StageWalk};
+use super::walk::{StageWalk, Step};
 use crate::ast::{CommandLine, Heredoc, Run};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::heredoc;
@@ -66,9 +66,10 @@ impl StageWalk<'_> {
         };
         if heredoc::opening(text).ok().flatten().is_none() {
             // The heredocs are part of a longer command: the shell reads them.
-            let whole = run.heredocs.iter().fold(text.clone(), |text, heredoc| {
-                format!("{text}\n{}{}", heredoc.content.text, heredoc.name)
-            });
+            let whole = run
+                .heredocs
+                .iter()
+                .fold(text.clone(), |text, heredoc| format!("{text}\n{}{}", heredoc.content.text, heredoc.name));
             return Ok((vec![whole], None));
         }
         let content = body(first);

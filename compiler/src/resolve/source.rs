@@ -2,7 +2,7 @@
 
 use super::link::Task;
 use super::remote::{self, Remote};
-use super::walk::{Step, StageWalk};
+use super::walk::{StageWalk, Step};
 use crate::ast::{Add, Body, Copy, CopySources, KeepGitDir, RemoteUnpack, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::operation::{self, Context, CopySource, Inline, InlineFile, Operation, Unpack};
@@ -152,9 +152,7 @@ impl StageWalk<'_> {
         checksum: Option<&str>,
         specifics: &Specifics<'_>,
     ) -> Step<Option<(Tree, String)>> {
-        let error = |code, message: String| {
-            Box::new(Diagnostic::error(code, task.at, message).label(word.span, ""))
-        };
+        let error = |code, message: String| Box::new(Diagnostic::error(code, task.at, message).label(word.span, ""));
         let remote = remote::parse(text).map_err(|message| error(Code::InvalidPath, message))?;
         let is_add = specifics.keyword == "ADD";
         match remote {
@@ -266,8 +264,7 @@ fn destination_path(workdir: &str, text: &str) -> String {
 
 /// Checks a mode: octal, or symbolic as chmod(1) has it. The texts are BuildKit's.
 fn check_mode(text: &str) -> Result<(), String> {
-    let not_octal =
-        || format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777");
+    let not_octal = || format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777");
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return match u32::from_str_radix(text, 8) {
             Ok(mode) if mode <= 0o7777 => Ok(()),

@@ -44,7 +44,11 @@ fn heredoc_word(case: &Case) -> Problems {
     let parsed = parse(&format!("RUN {}\ntext\n{name}\n", case.text));
     let found = parsed.ast.instructions.first().and_then(|instruction| instruction.heredocs.first());
     let found = found.map(|heredoc| heredoc.name.as_str());
-    if found == case.str("heredoc_name") { vec![] } else { vec![format!("{found:?}, expected {:?}", case.str("heredoc_name"))] }
+    if found == case.str("heredoc_name") {
+        vec![]
+    } else {
+        vec![format!("{found:?}, expected {:?}", case.str("heredoc_name"))]
+    }
 }
 
 /// A whole file.
@@ -96,7 +100,8 @@ pub(crate) fn judge_file(case: &Case, expected: &Value) -> Problems {
         }
         None => {
             let is_outside = |found: &Diagnostic| found.code == Code::OutsideStage;
-            let is_rejected = has_errors(&parsed) || !starts_with_a_stage(&parsed) || errors(&parsed).iter().any(is_outside);
+            let is_rejected =
+                has_errors(&parsed) || !starts_with_a_stage(&parsed) || errors(&parsed).iter().any(is_outside);
             if expected.get("instructions_error").is_some() && !is_rejected {
                 compare("instructions", json!("accepted"), &expected["instructions_error"]);
             }
@@ -169,9 +174,7 @@ fn arguments(found: &Arguments) -> Vec<String> {
                 [pair.name.text.clone(), pair.value.text.clone(), form.to_owned()]
             })
             .collect(),
-        Arguments::Health(kind, command) => {
-            std::iter::once(kind.text.clone()).chain(arguments(command)).collect()
-        }
+        Arguments::Health(kind, command) => std::iter::once(kind.text.clone()).chain(arguments(command)).collect(),
     }
 }
 
