@@ -84,7 +84,7 @@ impl<'a> Progress<'a> {
                     }
                     Finish::Cached => (),
                     Finish::Done(time) => {
-                        tell(&format!("#{} {} {}\n", step.0, self.paint.green("done"), seconds(time)))
+                        tell(&format!("#{} {} {}\n", step.0, self.paint.green("done"), seconds(time)));
                     }
                     Finish::Failed(time) => {
                         tell(&format!("#{} {} after {}\n", step.0, self.paint.red("failed"), seconds(time)));
