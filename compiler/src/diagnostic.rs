@@ -6,7 +6,6 @@ use serde::Serialize;
 
 pub use code::Code;
 
-
 use crate::lint::Rule;
 use crate::source::{Source, Span};
 

@@ -28,11 +28,8 @@ pub fn freeze(graph: &Graph) -> Plan {
         }
     }
     let order = in_order(graph, ready, &mut waiting_for);
-    let numbers: HashMap<NodeIndex, StepId> = order
-        .iter()
-        .zip(0_u32..)
-        .map(|(node, number)| (*node, StepId(number)))
-        .collect();
+    let numbers: HashMap<NodeIndex, StepId> =
+        order.iter().zip(0_u32..).map(|(node, number)| (*node, StepId(number))).collect();
     let number = |node: NodeIndex| *numbers.get(&node).expect("a verified graph is acyclic, so every node was reached");
     let steps = order.iter().map(|node| Step {
         id: number(*node),
@@ -40,7 +37,8 @@ pub fn freeze(graph: &Graph) -> Plan {
         inputs: graph.inputs(*node).into_iter().map(number).collect(),
         origin: graph.nodes[*node].origin.clone(),
     });
-    let history = graph.image.history.iter().map(|(entry, node)| PlannedHistory { entry: entry.clone(), step: node.map(number) });
+    let history =
+        graph.image.history.iter().map(|(entry, node)| PlannedHistory { entry: entry.clone(), step: node.map(number) });
     Plan {
         version: PLAN_VERSION,
         target: graph.target.clone(),

@@ -16,7 +16,10 @@ enum Token {
     /// `*`: any that are no slashes.
     Star,
     /// `[…]`: a slash only if it is named.
-    Class { is_negated: bool, ranges: Vec<(char, char)> },
+    Class {
+        is_negated: bool,
+        ranges: Vec<(char, char)>,
+    },
     /// `**` before more: nothing, or anything up to a slash.
     Folders,
     /// `**` where anything at all may stand.
@@ -116,11 +119,10 @@ impl Glob {
 
     /// Marks a place as reached, and those behind it that may take no character.
     fn enter(&self, states: &mut [State], place: usize) {
-        for place in place..states.len() {
-            if states[place].at {
+        for (place, state) in states.iter_mut().enumerate().skip(place) {
+            if std::mem::replace(&mut state.at, true) {
                 return;
             }
-            states[place].at = true;
             if !matches!(self.tokens.get(place), Some(Token::Star | Token::Anything | Token::Folders)) {
                 return;
             }

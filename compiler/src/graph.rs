@@ -59,11 +59,8 @@ impl Graph {
     /// The inputs of a node, in the order of their slots.
     #[must_use]
     pub fn inputs(&self, node: NodeIndex) -> Vec<NodeIndex> {
-        let mut edges: Vec<(Slot, NodeIndex)> = self
-            .nodes
-            .edges_directed(node, Direction::Incoming)
-            .map(|edge| (*edge.weight(), edge.source()))
-            .collect();
+        let mut edges: Vec<(Slot, NodeIndex)> =
+            self.nodes.edges_directed(node, Direction::Incoming).map(|edge| (*edge.weight(), edge.source())).collect();
         edges.sort_unstable_by_key(|(slot, _)| *slot);
         edges.into_iter().map(|(_, node)| node).collect()
     }

@@ -16,7 +16,8 @@ use crate::program::{Program, Stage, StageId, Tree};
 /// If the program breaks its invariants, which is a bug.
 #[must_use]
 pub fn lower(program: &Program) -> Graph {
-    let mut lowering = Lowering { program, nodes: StableDiGraph::new(), leaves: HashMap::new(), stages: HashMap::new() };
+    let mut lowering =
+        Lowering { program, nodes: StableDiGraph::new(), leaves: HashMap::new(), stages: HashMap::new() };
     for stage in &program.stages {
         lowering.stage(stage);
     }
@@ -50,7 +51,8 @@ impl<'p> Lowering<'p> {
         let mut below = self.tree(&stage.base, &from);
         let mut statements = Vec::with_capacity(stage.statements.len());
         for statement in &stage.statements {
-            let inputs: Vec<NodeIndex> = statement.inputs.iter().map(|tree| self.tree(tree, &statement.origin)).collect();
+            let inputs: Vec<NodeIndex> =
+                statement.inputs.iter().map(|tree| self.tree(tree, &statement.origin)).collect();
             let node = Node { operation: statement.operation.clone(), origin: statement.origin.clone() };
             let node = self.nodes.add_node(node);
             for (slot, input) in std::iter::once(below).chain(inputs).enumerate() {
@@ -79,7 +81,8 @@ impl<'p> Lowering<'p> {
             Tree::Scratch => (Operation::Scratch, "FROM scratch".to_owned()),
             Tree::Image(image) => (Operation::Image(image.clone()), format!("FROM {}", image.reference)),
             Tree::Context(context) => {
-                let name = context.name.as_deref().map_or_else(|| "context".to_owned(), |name| format!("context {name}"));
+                let name =
+                    context.name.as_deref().map_or_else(|| "context".to_owned(), |name| format!("context {name}"));
                 (Operation::Context(context.clone()), name)
             }
             Tree::Inline(inline) => {

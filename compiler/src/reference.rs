@@ -46,7 +46,9 @@ impl Reference {
             return Err(InvalidReference::Id(text.to_owned()));
         }
         let (domain, rest) = match text.split_once('/') {
-            Some((first, rest)) if first == "localhost" || first.contains(['.', ':']) || first != first.to_lowercase() => {
+            Some((first, rest))
+                if first == "localhost" || first.contains(['.', ':']) || first != first.to_lowercase() =>
+            {
                 (first, rest.to_owned())
             }
             _ => (DEFAULT_DOMAIN, text.to_owned()),
@@ -129,9 +131,9 @@ fn is_component(text: &str) -> bool {
         return false;
     }
     let separators = text.split(|character: char| character.is_ascii_lowercase() || character.is_ascii_digit());
-    separators.filter(|separator| !separator.is_empty()).all(|separator| {
-        matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-')
-    })
+    separators
+        .filter(|separator| !separator.is_empty())
+        .all(|separator| matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
 }
 
 fn is_tag(text: &str) -> bool {

@@ -86,7 +86,9 @@ pub(crate) fn quoted(rest: Rest<'_>, escape: Escape) -> Vec<Word> {
     let mut characters = rest.text().char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         if quote.is_none() && character.is_whitespace() {
-            words.extend(current.take().filter(|(_, word)| !word.is_empty()).map(|(start, word)| rest.read_as(word, start, at)));
+            words.extend(
+                current.take().filter(|(_, word)| !word.is_empty()).map(|(start, word)| rest.read_as(word, start, at)),
+            );
             continue;
         }
         let (_, word) = current.get_or_insert_with(|| (at, String::new()));

@@ -26,8 +26,7 @@ pub(crate) fn overridden(name: &str, earlier: Span, later: Span) -> Diagnostic {
 
 /// A relative `WORKDIR` in a stage that has not set an absolute one.
 pub(crate) fn relative_folder(path: &str, at: Span) -> Diagnostic {
-    let message =
-        format!("Relative workdir {} can have unexpected results if the base image changes", go::quote(path));
+    let message = format!("Relative workdir {} can have unexpected results if the base image changes", go::quote(path));
     Diagnostic::warning(Rule::WorkdirRelativePath, at, message).help(format!("write `WORKDIR /{path}`"))
 }
 
@@ -37,8 +36,7 @@ pub(crate) fn old_pair(instruction: &Instruction, form: PairForm, name: &Word, a
         return None;
     }
     let keyword = &instruction.keyword.text;
-    let message =
-        format!("\"{keyword} key=value\" should be used instead of legacy \"{keyword} key value\" format");
+    let message = format!("\"{keyword} key=value\" should be used instead of legacy \"{keyword} key value\" format");
     let warning = Diagnostic::warning(Rule::LegacyKeyValueFormat, at, message);
     Some(warning.label(name.span, "").help(format!("write `{keyword} {}=…`", name.text)))
 }

@@ -97,7 +97,8 @@ impl Config {
     /// With what the comments above an instruction add; a `check` that cannot be understood adds nothing.
     fn with_comments(&self, instruction: &Instruction) -> Self {
         let found = instruction.comments.iter().filter_map(|comment| directive::directive(&comment.text, "", 0));
-        let check = found.filter(|directive| directive.name == DirectiveName::Check).map(|directive| directive.value).next();
+        let check =
+            found.filter(|directive| directive.name == DirectiveName::Check).map(|directive| directive.value).next();
         let Some(added) = check.and_then(|value| Self::parse(first_word(&value)).ok()) else { return self.clone() };
         let join = |own: &Selection, added: Selection| match (own, added) {
             (Selection::All, _) | (_, Selection::All) => Selection::All,

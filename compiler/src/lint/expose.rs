@@ -12,8 +12,7 @@ pub(crate) fn protocol_casing(port: &str, at: Span) -> Diagnostic {
 
 /// An address or a port of the host.
 pub(crate) fn mapping(port: &str, at: Span) -> Diagnostic {
-    let message =
-        format!("EXPOSE instruction should not define an IP address or host-port mapping, found '{port}'");
+    let message = format!("EXPOSE instruction should not define an IP address or host-port mapping, found '{port}'");
     Diagnostic::warning(Rule::ExposeInvalidFormat, at, message)
         .help("name the container's port alone; the host's is chosen when the container is run")
 }

@@ -22,8 +22,7 @@ pub(crate) fn check(command: &str, source: &str, word: &Word, ignore: &Ignore, a
     if !ignore.excludes(&cleaned) {
         return None;
     }
-    let message =
-        format!("Attempting to {command} file {} that is excluded by .dockerignore", go::quote(&cleaned));
+    let message = format!("Attempting to {command} file {} that is excluded by .dockerignore", go::quote(&cleaned));
     let warning = Diagnostic::warning(Rule::CopyIgnoredFile, at, message).label(word.span, "");
     Some(warning.help(format!("add `!{}` to the end of .dockerignore", cleaned.trim_start_matches('/'))))
 }

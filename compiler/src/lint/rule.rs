@@ -114,25 +114,43 @@ impl Rule {
             Self::StageNameCasing => "Stage names should be lowercase",
             Self::FromAsCasing => "The 'as' keyword should match the case of the 'from' keyword",
             Self::NoEmptyContinuation => "Empty continuation lines will become errors in a future release",
-            Self::ConsistentInstructionCasing => "All commands within the Dockerfile should use the same casing (either upper or lower)",
+            Self::ConsistentInstructionCasing => {
+                "All commands within the Dockerfile should use the same casing (either upper or lower)"
+            }
             Self::DuplicateStageName => "Stage names should be unique",
             Self::ReservedStageName => "Reserved words should not be used as stage names",
-            Self::JSONArgsRecommended => "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals",
-            Self::MaintainerDeprecated => "The MAINTAINER instruction is deprecated, use a label instead to define an image author",
+            Self::JSONArgsRecommended => {
+                "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals"
+            }
+            Self::MaintainerDeprecated => {
+                "The MAINTAINER instruction is deprecated, use a label instead to define an image author"
+            }
             Self::UndefinedArgInFrom => "FROM command must use declared ARGs",
-            Self::WorkdirRelativePath => "Relative workdir without an absolute workdir declared within the build can have unexpected results if the base image changes",
+            Self::WorkdirRelativePath => {
+                "Relative workdir without an absolute workdir declared within the build can have unexpected results if the base image changes"
+            }
             Self::UndefinedVar => "Variables should be defined before their use",
-            Self::MultipleInstructionsDisallowed => "Multiple instructions of the same type should not be used in the same stage",
+            Self::MultipleInstructionsDisallowed => {
+                "Multiple instructions of the same type should not be used in the same stage"
+            }
             Self::LegacyKeyValueFormat => "Legacy key/value format with whitespace separator should not be used",
             Self::InvalidBaseImagePlatform => "Base image platform does not match expected target platform",
-            Self::RedundantTargetPlatform => "Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior",
+            Self::RedundantTargetPlatform => {
+                "Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior"
+            }
             Self::SecretsUsedInArgOrEnv => "Sensitive data should not be used in the ARG or ENV commands",
-            Self::InvalidDefaultArgInFrom => "Default value for global ARG results in an empty or invalid base image name",
+            Self::InvalidDefaultArgInFrom => {
+                "Default value for global ARG results in an empty or invalid base image name"
+            }
             Self::FromPlatformFlagConstDisallowed => "FROM --platform flag should not use a constant value",
             Self::CopyIgnoredFile => "Attempting to Copy file that is excluded by .dockerignore",
-            Self::InvalidDefinitionDescription => "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment.",
+            Self::InvalidDefinitionDescription => {
+                "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment."
+            }
             Self::ExposeProtoCasing => "Protocol in EXPOSE instruction should be lowercase",
-            Self::ExposeInvalidFormat => "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release",
+            Self::ExposeInvalidFormat => {
+                "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release"
+            }
         }
     }
 

@@ -17,10 +17,11 @@ pub(crate) fn check(instruction: &str, name: &str, word: &Word, at: Span) -> Opt
     if !has(&SECRET) || has(&HARMLESS) {
         return None;
     }
-    let message = format!(
-        "Do not use ARG or ENV instructions for sensitive data ({instruction} {})",
-        go::quote(name)
-    );
+    let message = format!("Do not use ARG or ENV instructions for sensitive data ({instruction} {})", go::quote(name));
     let warning = Diagnostic::warning(Rule::SecretsUsedInArgOrEnv, at, message);
-    Some(warning.label(word.span, "").help(format!("give it to the command alone: `RUN --mount=type=secret,env={name}`")))
+    Some(
+        warning
+            .label(word.span, "")
+            .help(format!("give it to the command alone: `RUN --mount=type=secret,env={name}`")),
+    )
 }

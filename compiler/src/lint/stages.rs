@@ -9,10 +9,7 @@ use crate::lint::Rule;
 use crate::source::Span;
 
 /// Checks the names of all stages, each with the span of its `FROM`.
-pub(crate) fn check<'a>(
-    names: impl IntoIterator<Item = (Span, &'a StageName)>,
-    warnings: &mut Vec<Diagnostic>,
-) {
+pub(crate) fn check<'a>(names: impl IntoIterator<Item = (Span, &'a StageName)>, warnings: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<&str, Span> = HashMap::new();
     for (at, name) in names {
         if matches!(name.name.as_str(), "context" | "scratch") {

@@ -8,7 +8,11 @@ pub(crate) fn check(instruction: &Instruction, command: &CommandLine) -> Option<
     let CommandLine::Shell(text) = command else { return None };
     let (at, length, message, help) = find(&text.text)?;
     let warning = Diagnostic::error(Code::ShellTypo, instruction.span, message);
-    let span = if text.span.len() == text.text.len() { text.part(at, at + length) } else { instruction.place_of(&text.text[at..at + length]) };
+    let span = if text.span.len() == text.text.len() {
+        text.part(at, at + length)
+    } else {
+        instruction.place_of(&text.text[at..at + length])
+    };
     Some(Diagnostic { severity: Severity::Warning, ..warning }.label(span, "").help(help))
 }
 

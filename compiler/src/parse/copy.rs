@@ -2,9 +2,7 @@
 
 use super::command::{Typed, count};
 use super::flags::{Flags, Takes};
-use crate::ast::{
-    Add, Arguments, Copy, CopySources, InlineSource, Instruction, KeepGitDir, RemoteUnpack, Word,
-};
+use crate::ast::{Add, Arguments, Copy, CopySources, InlineSource, Instruction, KeepGitDir, RemoteUnpack, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::heredoc;
 

@@ -29,9 +29,14 @@ impl<'a> Flags<'a> {
             let (written, value) = flag.text.split_once('=').map_or((flag.text.as_str(), None), |(n, v)| (n, Some(v)));
             let name = written.trim_start_matches("--");
             let error = |code, message: String| Diagnostic::error(code, instruction.span, message).label(flag.span, "");
-            let Some((name, takes)) = known.iter().find(|(known, _)| *known == name && written.len() == known.len() + 2)
+            let Some((name, takes)) =
+                known.iter().find(|(known, _)| *known == name && written.len() == known.len() + 2)
             else {
-                return Err(Box::new(unknown(error(Code::UnknownFlag, format!("unknown flag: {written}")), name, known)));
+                return Err(Box::new(unknown(
+                    error(Code::UnknownFlag, format!("unknown flag: {written}")),
+                    name,
+                    known,
+                )));
             };
             if *takes != Takes::Values && found.iter().any(|(other, _)| other == name) {
                 return Err(Box::new(error(Code::InvalidFlag, format!("duplicate flag specified: {written}"))));

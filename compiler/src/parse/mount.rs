@@ -72,8 +72,25 @@ pub(crate) struct Mount {
 }
 
 const KEYS: [&str; 19] = [
-    "type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode", "uid", "gid", "src",
-    "dst", "destination", "ro", "rw", "readwrite", "env",
+    "type",
+    "from",
+    "source",
+    "target",
+    "readonly",
+    "id",
+    "sharing",
+    "required",
+    "size",
+    "mode",
+    "uid",
+    "gid",
+    "src",
+    "dst",
+    "destination",
+    "ro",
+    "rw",
+    "readwrite",
+    "env",
 ];
 
 /// Gives the fields of a mount their meaning; `expand` gives values theirs.
@@ -229,7 +246,11 @@ fn bytes(text: &str) -> Option<u64> {
     };
     let number: f64 = text[..end].parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
     let bytes = number * 1024_f64.powi(power);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is not negative, and `as` saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is not negative, and `as` saturates"
+    )]
     (bytes < 9.3e18).then_some(bytes as u64)
 }
 

@@ -3,7 +3,7 @@
 use super::command::{Typed, command_line};
 use super::flags::{Flags, Takes};
 use super::mount;
-use crate::ast::{CommandLine, Device, Instruction, Run, Word};
+use crate::ast::{Device, Instruction, Run, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::go;
 use crate::lex::fields;
@@ -11,20 +11,10 @@ use crate::operation::{Network, Security};
 use crate::suggest;
 
 pub(super) fn typed(instruction: &Instruction) -> Typed<Run> {
-    let known = [
-        ("mount", Takes::Values),
-        ("network", Takes::Value),
-        ("security", Takes::Value),
-        ("device", Takes::Values),
-    ];
+    let known =
+        [("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value), ("device", Takes::Values)];
     let flags = Flags::read(instruction, &known)?;
     let command = command_line(&instruction.arguments);
-    if let CommandLine::Exec(words) = &command {
-        if words.is_empty() {
-            let error = Diagnostic::error(Code::ArgumentCount, instruction.span, "RUN: arguments are required");
-            return Err(Box::new(error.help("name the command: `RUN [\"command\", \"argument\"]`")));
-        }
-    }
     let devices = flags.values("device");
     let devices: Result<Vec<Device>, _> = devices
         .iter()
@@ -34,7 +24,8 @@ pub(super) fn typed(instruction: &Instruction) -> Typed<Run> {
             })
         })
         .collect();
-    let mounts: Result<Vec<_>, _> = flags.values("mount").into_iter().map(|flag| mount::flag(instruction, flag)).collect();
+    let mounts: Result<Vec<_>, _> =
+        flags.values("mount").into_iter().map(|flag| mount::flag(instruction, flag)).collect();
     Ok(Run {
         command,
         heredocs: instruction.heredocs.clone(),
@@ -84,7 +75,8 @@ pub fn parse_device(value: &str) -> Result<Device, String> {
         match (key.to_lowercase().as_str(), value) {
             ("required", None) => device.required = true,
             ("required", Some(value)) => {
-                device.required = go::parse_bool(value).ok_or_else(|| format!("invalid value for required: {value}"))?;
+                device.required =
+                    go::parse_bool(value).ok_or_else(|| format!("invalid value for required: {value}"))?;
             }
             ("name", Some(_)) if !device.name.is_empty() => {
                 return Err(format!("device name already set to {}", device.name));

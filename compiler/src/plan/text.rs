@@ -8,7 +8,9 @@ use std::fmt::{self, Write};
 
 use crate::go;
 use crate::oci::ContainerConfig;
-use crate::operation::{Copy, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Network, Operation, Run, Security, Sharing, Unpack};
+use crate::operation::{
+    Copy, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Network, Operation, Run, Security, Sharing, Unpack,
+};
 use crate::plan::{Plan, PlannedImage, Step, StepId};
 
 impl fmt::Display for Plan {
@@ -112,11 +114,9 @@ fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
             fact(f, name, word(value))?;
         }
     }
-    for (is_set, text) in [
-        (git.keep_git_dir, "keep .git"),
-        (!git.submodules, "no submodules"),
-        (git.fetch_by_commit, "fetch by commit"),
-    ] {
+    for (is_set, text) in
+        [(git.keep_git_dir, "keep .git"), (!git.submodules, "no submodules"), (git.fetch_by_commit, "fetch by commit")]
+    {
         if is_set {
             fact(f, "option", text)?;
         }
@@ -311,7 +311,11 @@ fn write_config(f: &mut fmt::Formatter<'_>, config: &ContainerConfig) -> fmt::Re
 
 /// `NAME=value`, quoted as one word where it has to be.
 fn pair(name: &str, value: &str) -> String {
-    if is_plain(value) || value.is_empty() { format!("{}={value}", word(name)) } else { format!("{}={}", word(name), go::quote(value)) }
+    if is_plain(value) || value.is_empty() {
+        format!("{}={value}", word(name))
+    } else {
+        format!("{}={}", word(name), go::quote(value))
+    }
 }
 
 /// A text as it is if nobody can misread it, else in quotes.

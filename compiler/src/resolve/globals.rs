@@ -43,11 +43,7 @@ impl Globals {
     }
 
     /// Adds the arguments that a file declares; `given` are those that the caller overrides them with.
-    fn declare(
-        &mut self,
-        ast: &Ast,
-        given: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(), Box<Diagnostic>> {
+    fn declare(&mut self, ast: &Ast, given: &dyn Fn(&str) -> Option<String>) -> Result<(), Box<Diagnostic>> {
         let lexer = Lexer::new(ast.escape.character());
         for instruction in global(ast) {
             let Some(Command::Arg(arguments)) = &instruction.command else { continue };

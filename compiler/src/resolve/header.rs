@@ -173,7 +173,8 @@ pub(super) fn meaning(
     if name == "scratch" {
         return Ok(Meaning::Scratch);
     }
-    let reference = Reference::parse(name).map_err(|cause| Box::new(invalid_reference(name, &cause, headers, at, word)))?;
+    let reference =
+        Reference::parse(name).map_err(|cause| Box::new(invalid_reference(name, &cause, headers, at, word)))?;
     match named_context(request, &reference.context_name()) {
         Some((name, context)) => replaced(name, context, headers, at),
         None => Ok(Meaning::Image(name.to_owned())),
@@ -198,7 +199,8 @@ fn replaced(name: &str, context: &NamedContext, headers: &Headers, at: Span) -> 
         NamedContext::Image(reference) if reference == "scratch" => Ok(Meaning::Scratch),
         NamedContext::Image(reference) => Ok(Meaning::Image(reference.clone())),
         NamedContext::Stage(stage) => headers.by_name(stage).map(Meaning::Stage).ok_or_else(|| {
-            let message = format!("the build context `{name}` names the stage `{stage}`, which does not come before it");
+            let message =
+                format!("the build context `{name}` names the stage `{stage}`, which does not come before it");
             Box::new(Diagnostic::error(Code::UnknownStage, at, message).help("name a stage further up"))
         }),
     }

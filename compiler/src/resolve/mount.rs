@@ -1,7 +1,7 @@
 //! `RUN --mount`: what is shown where.
 
 use super::link::Task;
-use super::walk::{Step, StageWalk};
+use super::walk::{StageWalk, Step};
 use crate::ast::{MountFlag, Run, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::operation::{Context, Mount, MountKind, Sharing};
@@ -28,11 +28,15 @@ impl StageWalk<'_> {
                 }
                 MountType::Tmpfs => {
                     let target = self.mount_target(&fields.target).map_err(error)?;
-                    Mount { target: Some(target), kind: MountKind::Tmpfs { size: fields.size.filter(|size| *size > 0) } }
+                    Mount {
+                        target: Some(target),
+                        kind: MountKind::Tmpfs { size: fields.size.filter(|size| *size > 0) },
+                    }
                 }
                 MountType::Bind | MountType::Cache => {
                     let target = self.mount_target(&fields.target);
-                    let tree = self.mounted_tree(task, flag, task.links.get(place).and_then(Option::as_ref), &fields)?;
+                    let tree =
+                        self.mounted_tree(task, flag, task.links.get(place).and_then(Option::as_ref), &fields)?;
                     let slot = tree.map(|tree| {
                         inputs.iter().position(|known| *known == tree).unwrap_or_else(|| {
                             inputs.push(tree);

@@ -6,8 +6,9 @@ use crate::platform::Platform;
 /// Reads a platform; what is left out is taken from `default`. The texts are those of containerd's `platforms.Parse`.
 pub(super) fn parse(text: &str, default: &Platform) -> Result<Platform, String> {
     let parts: Vec<&str> = text.split('/').collect();
-    let is_valid =
-        |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_valid = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     if let Some(part) = parts.iter().find(|part| !is_valid(part)) {
         let (part, text) = (go::quote(part), go::quote(text));
         return Err(format!(
@@ -31,17 +32,59 @@ pub(super) fn parse(text: &str, default: &Platform) -> Result<Platform, String> 
 fn is_os(text: &str) -> bool {
     matches!(
         text.to_ascii_lowercase().as_str(),
-        "aix" | "android" | "darwin" | "dragonfly" | "freebsd" | "hurd" | "illumos" | "ios" | "js" | "linux" | "macos"
-            | "nacl" | "netbsd" | "openbsd" | "plan9" | "solaris" | "windows" | "zos"
+        "aix"
+            | "android"
+            | "darwin"
+            | "dragonfly"
+            | "freebsd"
+            | "hurd"
+            | "illumos"
+            | "ios"
+            | "js"
+            | "linux"
+            | "macos"
+            | "nacl"
+            | "netbsd"
+            | "openbsd"
+            | "plan9"
+            | "solaris"
+            | "windows"
+            | "zos"
     )
 }
 
 fn is_architecture(text: &str) -> bool {
     matches!(
         text.to_ascii_lowercase().as_str(),
-        "386" | "i386" | "amd64" | "x86_64" | "x86-64" | "arm" | "armhf" | "armel" | "armbe" | "arm64" | "aarch64"
-            | "arm64be" | "amd64p32" | "ppc" | "ppc64" | "ppc64le" | "loong64" | "mips" | "mipsle" | "mips64"
-            | "mips64le" | "mips64p32" | "mips64p32le" | "riscv" | "riscv64" | "s390" | "s390x" | "sparc" | "sparc64"
+        "386"
+            | "i386"
+            | "amd64"
+            | "x86_64"
+            | "x86-64"
+            | "arm"
+            | "armhf"
+            | "armel"
+            | "armbe"
+            | "arm64"
+            | "aarch64"
+            | "arm64be"
+            | "amd64p32"
+            | "ppc"
+            | "ppc64"
+            | "ppc64le"
+            | "loong64"
+            | "mips"
+            | "mipsle"
+            | "mips64"
+            | "mips64le"
+            | "mips64p32"
+            | "mips64p32le"
+            | "riscv"
+            | "riscv64"
+            | "s390"
+            | "s390x"
+            | "sparc"
+            | "sparc64"
             | "wasm"
     )
 }

@@ -80,7 +80,9 @@ pub(super) fn find<'a>(
         let mut run_first = Vec::new();
         for text in triggers {
             let parsed = parse_trigger(&text).map_err(|error| in_trigger(error, &text, at));
-            match parsed.and_then(|instruction| trigger(instruction, at, headers, request).map_err(|error| in_trigger(*error, &text, at))) {
+            match parsed.and_then(|instruction| {
+                trigger(instruction, at, headers, request).map_err(|error| in_trigger(*error, &text, at))
+            }) {
                 Ok(task) => run_first.push(task),
                 Err(error) => findings.push(error),
             }

@@ -36,7 +36,9 @@ pub(super) fn parse(source: &str) -> Result<Option<Remote>, String> {
 
 /// Checks a digest, `algorithm:hex`. The texts are those of go-digest.
 pub(super) fn check_digest(text: &str) -> Result<(), &'static str> {
-    let (algorithm, hex) = text.split_once(':').filter(|(algorithm, hex)| !algorithm.is_empty() && !hex.is_empty())
+    let (algorithm, hex) = text
+        .split_once(':')
+        .filter(|(algorithm, hex)| !algorithm.is_empty() && !hex.is_empty())
         .ok_or("invalid checksum digest format")?;
     let length = match algorithm {
         "sha256" => 64,

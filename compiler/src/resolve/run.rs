@@ -1,7 +1,7 @@
 //! `RUN`: the command, and everything it sees.
 
 use super::link::Task;
-use super::walk::{Step, StageWalk};
+use super::walk::{StageWalk, Step};
 use crate::ast::{CommandLine, Heredoc, Run};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::heredoc;
@@ -22,7 +22,7 @@ impl StageWalk<'_> {
             let kind = MountKind::Bind { input: inputs.len(), source: "/".to_owned(), writable: false };
             mounts.push(Mount { target: Some(SCRIPTS.to_owned()), kind });
         }
-        let arguments = match &run.command {
+        let mut arguments: Vec<String> = match &run.command {
             CommandLine::Exec(_) => command,
             CommandLine::Shell(_) => self.image.shell().into_iter().chain(command).collect(),
         };
@@ -33,6 +33,10 @@ impl StageWalk<'_> {
         }
         created_by = format!("{created_by}{} # buildkit", arguments.join(" "));
 
+        // `RUN []` runs nothing; that no program has an empty name comes out when it is run.
+        if arguments.is_empty() {
+            arguments.push(String::new());
+        }
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let mut env: Vec<(String, String)> = self.image.scope.all().into_iter().map(owned).collect();
         if self.image.scope.get("SSH_AUTH_SOCK").is_none() {
@@ -66,9 +70,10 @@ impl StageWalk<'_> {
         };
         if heredoc::opening(text).ok().flatten().is_none() {
             // The heredocs are part of a longer command: the shell reads them.
-            let whole = run.heredocs.iter().fold(text.clone(), |text, heredoc| {
-                format!("{text}\n{}{}", heredoc.content.text, heredoc.name)
-            });
+            let whole = run
+                .heredocs
+                .iter()
+                .fold(text.clone(), |text, heredoc| format!("{text}\n{}{}", heredoc.content.text, heredoc.name));
             return Ok((vec![whole], None));
         }
         let content = body(first);

@@ -86,7 +86,8 @@ impl Scope {
     /// What a stage that starts from this one begins with: arguments no longer hide what the image has.
     pub(super) fn inherited(mut self) -> Self {
         for name in std::mem::take(&mut self.hidden) {
-            let Some(Variable { in_image: Some((value, since)), set_at, .. }) = self.variables.get(&name).cloned() else {
+            let Some(Variable { in_image: Some((value, since)), set_at, .. }) = self.variables.get(&name).cloned()
+            else {
                 continue;
             };
             self.variables.insert(&name, Variable { value: value.clone(), set_at, in_image: Some((value, since)) });
@@ -119,7 +120,9 @@ impl Scope {
         let mut kept: Vec<(u64, String)> = self
             .variables
             .iter()
-            .filter_map(|(name, variable)| variable.in_image.as_ref().map(|(value, since)| (*since, format!("{name}={value}"))))
+            .filter_map(|(name, variable)| {
+                variable.in_image.as_ref().map(|(value, since)| (*since, format!("{name}={value}")))
+            })
             .collect();
         kept.sort_unstable_by_key(|(since, _)| *since);
         kept.into_iter().map(|(_, text)| text).collect()

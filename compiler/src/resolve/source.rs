@@ -2,7 +2,7 @@
 
 use super::link::Task;
 use super::remote::{self, Remote};
-use super::walk::{Step, StageWalk};
+use super::walk::{StageWalk, Step};
 use crate::ast::{Add, Body, Copy, CopySources, KeepGitDir, RemoteUnpack, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::operation::{self, Context, CopySource, Inline, InlineFile, Operation, Unpack};
@@ -57,7 +57,7 @@ impl StageWalk<'_> {
             keep_git_dir: None,
             unpack: Unpack::Never,
         };
-        self.copy_sources(task, &copy.sources, tree, &specifics)
+        self.copy_sources(task, &copy.sources, &tree, &specifics)
     }
 
     pub(super) fn add(&mut self, task: &Task<'_>, add: &Add) -> Step {
@@ -72,10 +72,10 @@ impl StageWalk<'_> {
                 Some(RemoteUnpack::Never) => Unpack::Never,
             },
         };
-        self.copy_sources(task, &add.sources, Tree::Context(Context { name: None }), &specifics)
+        self.copy_sources(task, &add.sources, &Tree::Context(Context { name: None }), &specifics)
     }
 
-    fn copy_sources(&mut self, task: &Task<'_>, copied: &CopySources, tree: Tree, specifics: &Specifics<'_>) -> Step {
+    fn copy_sources(&mut self, task: &Task<'_>, copied: &CopySources, tree: &Tree, specifics: &Specifics<'_>) -> Step {
         let owner = self.expand_flag(task, copied.owner.as_ref())?;
         let mode = self.expand_flag(task, copied.mode.as_ref())?;
         let checksum = self.expand_flag(task, specifics.checksum)?;
@@ -102,7 +102,7 @@ impl StageWalk<'_> {
                         let ignore = &self.facts.request.ignore;
                         self.warn(task, lint::ignored::check(command, text, word, ignore, task.at));
                     }
-                    inputs.add(tree.clone(), source_path(text, &tree, specifics.parents));
+                    inputs.add(tree.clone(), source_path(text, tree, specifics.parents));
                 }
             }
         }
@@ -152,9 +152,7 @@ impl StageWalk<'_> {
         checksum: Option<&str>,
         specifics: &Specifics<'_>,
     ) -> Step<Option<(Tree, String)>> {
-        let error = |code, message: String| {
-            Box::new(Diagnostic::error(code, task.at, message).label(word.span, ""))
-        };
+        let error = |code, message: String| Box::new(Diagnostic::error(code, task.at, message).label(word.span, ""));
         let remote = remote::parse(text).map_err(|message| error(Code::InvalidPath, message))?;
         let is_add = specifics.keyword == "ADD";
         match remote {
@@ -180,10 +178,8 @@ impl StageWalk<'_> {
             }
             Some(Remote::Git(mut git, keep_in_address)) => {
                 let keep_in_flag = specifics.keep_git_dir.map(|keep| keep == KeepGitDir::Keep);
-                if let (Some(flag), Some(address)) = (keep_in_flag, keep_in_address) {
-                    if flag != address {
-                        return Err(error(Code::InvalidFlag, "inconsistent keep-git-dir configuration".to_owned()));
-                    }
+                if keep_in_flag.is_some_and(|flag| keep_in_address.is_some_and(|address| address != flag)) {
+                    return Err(error(Code::InvalidFlag, "inconsistent keep-git-dir configuration".to_owned()));
                 }
                 git.keep_git_dir = keep_in_address.or(keep_in_flag).unwrap_or(false);
                 match (checksum, &git.checksum) {
@@ -266,8 +262,7 @@ fn destination_path(workdir: &str, text: &str) -> String {
 
 /// Checks a mode: octal, or symbolic as chmod(1) has it. The texts are BuildKit's.
 fn check_mode(text: &str) -> Result<(), String> {
-    let not_octal =
-        || format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777");
+    let not_octal = || format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777");
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return match u32::from_str_radix(text, 8) {
             Ok(mode) if mode <= 0o7777 => Ok(()),

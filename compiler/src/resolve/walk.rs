@@ -80,20 +80,13 @@ pub(super) fn stages(facts: &Facts<'_>, findings: &mut Vec<Diagnostic>) -> Walke
 }
 
 /// What a stage begins with: the image it inherits, and its tree.
-fn begin(
-    facts: &Facts<'_>,
-    id: StageId,
-    walked: &Walked,
-    findings: &mut Vec<Diagnostic>,
-) -> (ImageState, Tree) {
+fn begin(facts: &Facts<'_>, id: StageId, walked: &Walked, findings: &mut Vec<Diagnostic>) -> (ImageState, Tree) {
     let header = facts.headers.get(id);
     let target = &facts.request.platform;
     let wanted = header.platform.as_ref().unwrap_or(target);
     match &header.base {
         Meaning::Scratch => (ImageState::empty(target), Tree::Scratch),
-        Meaning::Context(name) => {
-            (ImageState::empty(wanted), Tree::Context(Context { name: Some(name.clone()) }))
-        }
+        Meaning::Context(name) => (ImageState::empty(wanted), Tree::Context(Context { name: Some(name.clone()) })),
         Meaning::Stage(base) => {
             let inherited = walked.stages.get(base.0).and_then(Option::as_ref).map(|base| base.image.inherited());
             (inherited.unwrap_or_else(|| ImageState::empty(target)), Tree::Stage(*base))
@@ -270,7 +263,9 @@ impl<'w> StageWalk<'w> {
     pub(super) fn tree(&self, meaning: &Meaning) -> Result<Tree, TooEarly> {
         Ok(match meaning {
             Meaning::Scratch => Tree::Scratch,
-            Meaning::Stage(stage) if *stage < self.id || self.facts.headers.get(*stage).is_replaced => Tree::Stage(*stage),
+            Meaning::Stage(stage) if *stage < self.id || self.facts.headers.get(*stage).is_replaced => {
+                Tree::Stage(*stage)
+            }
             Meaning::Stage(_) => return Err(TooEarly),
             Meaning::Image(reference) => image_tree(self.facts, reference, &self.facts.request.platform),
             Meaning::Context(name) => Tree::Context(Context { name: Some(name.clone()) }),

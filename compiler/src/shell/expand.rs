@@ -115,11 +115,7 @@ impl Lexer {
     ///
     /// # Errors
     /// If a quote or an expression is malformed, or `${x:?}` demands what is not there.
-    pub fn expand<'e>(
-        &self,
-        text: &str,
-        lookup: &dyn Fn(&str) -> Option<&'e str>,
-    ) -> Result<Expanded, ExpansionError> {
+    pub fn expand<'e>(&self, text: &str, lookup: &dyn Fn(&str) -> Option<&'e str>) -> Result<Expanded, ExpansionError> {
         let mut expansion = Expansion {
             lexer: *self,
             keep_escapes: self.keep_escapes,
@@ -369,10 +365,12 @@ impl Expansion<'_, '_> {
         if self.lexer.unset == Unset::Keep && value.is_none() {
             return Ok(format!("${{{name}{side}{word}}}"));
         }
-        let (text, length) = word.strip_prefix(side).map_or((word.as_str(), Length::Shortest), |text| (text, Length::Longest));
+        let (text, length) =
+            word.strip_prefix(side).map_or((word.as_str(), Length::Shortest), |text| (text, Length::Longest));
         let pattern = Pattern::parse(text).map_err(|error| invalid_pattern(text, &error))?;
         let value = value.unwrap_or_default();
-        let kept = if side == '#' { pattern.strip_prefix(&value, length) } else { pattern.strip_suffix(&value, length) };
+        let kept =
+            if side == '#' { pattern.strip_prefix(&value, length) } else { pattern.strip_suffix(&value, length) };
         Ok(kept.to_owned())
     }
 

@@ -168,11 +168,11 @@ impl Pattern {
 
     /// Marks a place as reached, and those behind it that take no character. The earliest start wins.
     fn enter(&self, states: &mut [Option<usize>], place: usize, start: usize) {
-        for place in place..states.len() {
-            if states[place].is_some_and(|known| known <= start) {
+        for (place, state) in states.iter_mut().enumerate().skip(place) {
+            if state.is_some_and(|known| known <= start) {
                 return;
             }
-            states[place] = Some(start);
+            *state = Some(start);
             if self.tokens.get(place) != Some(&Token::Any) {
                 return;
             }

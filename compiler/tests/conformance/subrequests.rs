@@ -49,7 +49,8 @@ fn bare(value: &Value) -> Value {
         Value::Object(fields) => fields
             .iter()
             .filter(|(name, value)| {
-                let is_empty = value.is_null() || **value == json!("") || **value == json!([]) || **value == json!(false);
+                let is_empty =
+                    value.is_null() || **value == json!("") || **value == json!([]) || **value == json!(false);
                 !is_empty && !matches!(name.as_str(), "location" | "sources" | "version")
             })
             .map(|(name, value)| {
