@@ -130,7 +130,8 @@ fn resolve_one(
             .expand(&word.text, &|name| globals.get(name))
             .map_err(|error| Box::new(expand::error(word, &error, at)))?;
         let undeclared = expanded.unmatched.iter().filter(|variable| !globals.declared.contains_key(&variable.name));
-        findings.extend(undeclared.map(|variable| lint::variables::undeclared(variable, word, globals.names(), at)));
+        findings
+            .extend(undeclared.map(|variable| lint::variables::undeclared(variable, word, globals.candidates(), at)));
         uses.extend(expanded.matched.iter().map(|variable| variable.name.clone()));
         Ok(expanded)
     };
@@ -252,7 +253,7 @@ fn resolve_platform(
 fn undeclared_help(error: Diagnostic, expanded: &Expanded, globals: &Globals) -> Diagnostic {
     let Some(variable) = expanded.unmatched.first() else { return error };
     let name = &variable.name;
-    if let Some(near) = suggest::nearest(name, globals.names()) {
+    if let Some(near) = suggest::nearest(name, globals.candidates()) {
         let message = format!("{} (did you mean {near}?)", error.message);
         return Diagnostic { message, ..error }.help(format!("write `${near}`"));
     }

@@ -1,5 +1,7 @@
 //! `COPY` and `ADD`: what is copied from where to where.
 
+use std::collections::{HashMap, HashSet};
+
 use super::link::Task;
 use super::remote::{self, Remote};
 use super::walk::{StageWalk, Step};
@@ -14,17 +16,18 @@ use crate::{go, lint, path};
 #[derive(Debug, Default)]
 struct Inputs {
     trees: Vec<Tree>,
+    slots: HashMap<Tree, usize>,
     sources: Vec<CopySource>,
 }
 
 impl Inputs {
     /// Adds a source; equal trees share a slot.
     fn add(&mut self, tree: Tree, path: String) {
-        let slot = self.trees.iter().position(|known| *known == tree).unwrap_or_else(|| {
-            self.trees.push(tree);
-            self.trees.len() - 1
+        let slot = *self.slots.entry(tree).or_insert_with_key(|tree| {
+            self.trees.push(tree.clone());
+            self.trees.len()
         });
-        self.sources.push(CopySource { input: slot + 1, path });
+        self.sources.push(CopySource { input: slot, path });
     }
 }
 
@@ -207,6 +210,7 @@ impl StageWalk<'_> {
     /// Adds the files whose text stands in the Dockerfile.
     fn add_inline(&mut self, task: &Task<'_>, copied: &CopySources, inputs: &mut Inputs) -> Step {
         let mut files: Vec<InlineFile> = Vec::new();
+        let mut names = HashSet::new();
         for inline in &copied.inline {
             if inline.name.contains('/') || matches!(inline.name.as_str(), "." | "..") {
                 let message = format!("the heredoc `{}` cannot be a file: its name is a path", inline.name);
@@ -220,7 +224,7 @@ impl StageWalk<'_> {
                     self.expand_with(task, &inline.content, &lexer)?
                 }
             };
-            if !files.iter().any(|file| file.name == inline.name) {
+            if names.insert(inline.name.as_str()) {
                 files.push(InlineFile { name: inline.name.clone(), content, executable: false });
             }
         }

@@ -62,6 +62,7 @@ impl Walked {
             platform: request.platform.clone(),
             config: image.config(&request.labels),
             author: image.author.clone(),
+            source_date_epoch: None,
         })
     }
 }
@@ -240,8 +241,7 @@ impl<'w> StageWalk<'w> {
             if scope.is_declared(&variable.name) || is_never_set(&variable.name) {
                 continue;
             }
-            let known = scope.all();
-            let known = known.iter().map(|(name, _)| *name);
+            let known = scope.candidates();
             self.findings.push(task.locate(lint::variables::undefined(&variable, word, known, task.at)));
         }
         Ok(expanded.text)
