@@ -3,6 +3,7 @@
 //! The order and the rules are those of BuildKit's `dockerfile2llb`. It stops for base images that the caller has to find
 //! out about, and starts anew with what was found.
 
+mod config;
 mod epoch;
 mod expand;
 mod globals;

@@ -112,13 +112,11 @@ fn sound_dockerfile() -> impl Strategy<Value = String> {
     ];
     let stage = (select(&["alpine", "scratch", "s0", "busybox:1"][..]), vec(instruction, 0..8));
     vec(stage, 1..5).prop_map(|stages| {
-        let mut text = String::new();
-        for (number, (base, body)) in stages.into_iter().enumerate() {
+        let stages = stages.into_iter().enumerate().map(|(number, (base, body))| {
             let base = if number == 0 && base == "s0" { "alpine" } else { base };
-            text.push_str(&format!("FROM {base} AS s{number}\n"));
-            body.iter().for_each(|line| text.push_str(&format!("{line}\n")));
-        }
-        text
+            format!("FROM {base} AS s{number}\n{}\n", body.join("\n"))
+        });
+        stages.collect()
     })
 }
 

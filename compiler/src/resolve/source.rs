@@ -170,9 +170,11 @@ impl StageWalk<'_> {
             }
             Some(Remote::Http(mut http)) => {
                 if let Some(checksum) = checksum {
-                    remote::check_digest(checksum).map_err(|message| {
-                        let error = *error(Code::InvalidChecksum, message.to_owned());
-                        Box::new(error.help("write `sha256:` and 64 hexadecimal digits"))
+                    remote::check_digest(checksum).map_err(|cause| {
+                        let message = format!("cannot use the checksum `{checksum}`: {cause}");
+                        let error = Diagnostic::error(Code::InvalidChecksum, task.at, message);
+                        let place = specifics.checksum.map_or(word.span, |flag| flag.span);
+                        Box::new(error.label(place, "").help("write `sha256:` and 64 hexadecimal digits"))
                     })?;
                 }
                 http.checksum = checksum.map(str::to_owned);
@@ -281,7 +283,11 @@ fn check_mode(text: &str) -> Result<(), String> {
         let is_permission = |c: char| matches!(c, 'r' | 'w' | 'x' | 'X' | 's' | 't' | 'u' | 'g' | 'o');
         rest.starts_with(['+', '-', '=']) && rest.chars().all(|c| matches!(c, '+' | '-' | '=') || is_permission(c))
     };
-    if text.split(',').all(is_clause) { Ok(()) } else { Err("invalid syntax".to_owned()) }
+    if text.split(',').all(is_clause) {
+        Ok(())
+    } else {
+        Err(format!("invalid chmod parameter: '{text}': invalid syntax"))
+    }
 }
 
 #[cfg(test)]
