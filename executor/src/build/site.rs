@@ -1,7 +1,7 @@
 //! [`Site`]: where a plan is carried out, and with what: the store, the base images, the contexts, and the surroundings
 //! of every command.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use layercake_cache::{Digest, Store};
@@ -128,7 +128,10 @@ impl Site<'_> {
             self.fetch_layer(layer.expect("only layers of this tree are fetched"))
         };
         let unpacked = unpack::ensure_all(self.store, &image, UNPACKING, fetch)?;
-        Ok(unpacked.into_iter().map(|layer| layer.path).chain(changes).rev().collect())
+        let mut seen = HashSet::new();
+        let topmost_first = unpacked.into_iter().map(|layer| layer.path).chain(changes).rev();
+        // A folder that lies on itself would be refused. The upper one shows everything that the lower one does.
+        Ok(topmost_first.filter(|path| seen.insert(path.clone())).collect())
     }
 
     /// Brings the layers of a tree's image that are not here into the store.
