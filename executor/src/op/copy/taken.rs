@@ -39,9 +39,9 @@ impl Taken {
             let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
             root.clone_into(&mut taken.path);
             taken.required = (!has_wildcards(root) && !has_wildcards(pattern)).then(|| format!("{root}/{pattern}"));
-            // Everything, the root's own content, is no pattern.
-            if !matches!(pattern, "" | ".") {
-                taken.included = Some(Ignore::new([pattern])?);
+            // `.` is everything. Nothing behind the pivot is a pattern that nothing matches.
+            if pattern != "." {
+                taken.included = Some(Ignore::new([pattern].into_iter().filter(|pattern| !pattern.is_empty()))?);
             }
             taken.patterns.extend(["--parents".to_owned(), pattern.to_owned()]);
         }
