@@ -142,14 +142,23 @@ fn environment(arguments: &Run, config: &ContainerConfig) -> Vec<(String, String
     if arguments.tty {
         env.push(("TERM".to_owned(), "xterm".to_owned()));
     }
-    env.extend(config.env.iter().filter_map(|text| text.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())));
+    env.extend(
+        config
+            .env
+            .iter()
+            .filter_map(|text| text.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
     env.extend(arguments.env.iter().filter_map(|text| settings::assignment(text)));
     env
 }
 
 /// `SOURCE:TARGET[:ro|rw]`.
 fn volume(text: &str) -> Result<Mount, Failure> {
-    let wrong = |what: &str| Failure::input(format!("`--volume {text}`: {what}")).help("write `SOURCE:TARGET` or `SOURCE:TARGET:ro`, with paths");
+    let wrong = |what: &str| {
+        Failure::input(format!("`--volume {text}`: {what}"))
+            .help("write `SOURCE:TARGET` or `SOURCE:TARGET:ro`, with paths")
+    };
     let (paths, access) = match text.rsplit_once(':') {
         Some((paths, "ro")) => (paths, Access::ReadOnly),
         Some((paths, "rw")) => (paths, Access::ReadWrite),
