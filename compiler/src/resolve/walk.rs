@@ -233,6 +233,10 @@ impl<'w> StageWalk<'w> {
 
     /// Expands a word in a way of its own.
     pub(super) fn expand_with(&mut self, task: &Task<'_>, word: &Word, lexer: &Lexer) -> Step<String> {
+        // Most words mean what they say.
+        if !word.text.contains(['$', '\'', '"', '<', lexer.escape]) {
+            return Ok(word.text.clone());
+        }
         let scope = &self.image.scope;
         let expanded = lexer
             .expand(&word.text, &|name| scope.get(name))
