@@ -1,6 +1,7 @@
 //! The commands, one file for each family.
 
 mod build;
+mod call;
 mod check;
 mod compile;
 mod container;
