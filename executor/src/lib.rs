@@ -6,4 +6,5 @@ pub mod fault;
 mod mount;
 pub mod namespace;
 pub mod overlay;
+pub mod probe;
 pub mod sandbox;
