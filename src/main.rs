@@ -1,3 +1,38 @@
 //! The command line: arguments, settings, and what a person sees.
 
-fn main() {}
+#![allow(
+    unreachable_pub,
+    reason = "nothing of a program is reachable from outside; `pub` says what a module offers its siblings"
+)]
+
+mod arguments;
+mod command;
+mod failure;
+mod settings;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::Arguments;
+use terminal::paint::Paint;
+
+fn main() -> ExitCode {
+    // The child of a sandbox is this program, started again; it never returns from here.
+    layercake_executor::sandbox::hook();
+    let arguments = Arguments::parse();
+    let paint = Paint::new(arguments.color, &std::io::stderr());
+    match command::run(arguments.command, paint) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message().is_empty() {
+                terminal::output::tell(&format!("{} {}\n", paint.red("error:"), failure.message()));
+            }
+            if let Some(advice) = failure.advice() {
+                terminal::output::tell(&format!("{} {advice}\n", paint.cyan("help:")));
+            }
+            failure.status()
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod name;
 mod publish;
 mod record;
 mod scratch;
+mod shared;
 mod store;
 
 pub use blob::BlobWriter;
@@ -23,4 +24,5 @@ pub use error::Error;
 pub use id::ContentId;
 pub use key::{ContentKey, KeyHasher};
 pub use scratch::Scratch;
+pub use shared::{SharedFolder, Sharing};
 pub use store::Store;

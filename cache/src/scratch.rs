@@ -92,9 +92,12 @@ impl Drop for Scratch {
     }
 }
 
-/// Distinguishes folders of processes that have the same number, as in two containers over one store.
-fn unique() -> u128 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+/// Distinguishes what is made at once by two threads, or by two processes of the same number, as in two containers over
+/// one store.
+pub(crate) fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    format!("{now}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn drop_if_dead(path: &Path) {

@@ -5,7 +5,8 @@
 //! records/ab/ab12…        ContentKey -> bytes
 //! blobs/sha256/ab12…      Digest -> file
 //! folders/ab12…           ContentId -> folder
-//! names/SHELF/…           name -> bytes: all that ever changes
+//! names/SHELF/…           name -> bytes: what changes
+//! shared/ab12…/0          folders that change: what users want kept and can do without
 //! claims/ab12…            locks of those who are making a record
 //! tmp/…                   what is not finished; of no use once its maker is gone
 //! ```
@@ -83,7 +84,6 @@ fn begin(root: &Path, format: &Path) -> Result<(), Error> {
             return Err(Error::NotAStore { path: root.to_owned() });
         }
     }
-    let temporary = root.join(format!("format.{}", std::process::id()));
-    fs::write(&temporary, FORMAT).at("write", &temporary)?;
-    crate::publish::rename(&temporary, format)
+    let temporary = root.join(format!("format.{}-{}", std::process::id(), scratch::unique()));
+    crate::publish::bytes(FORMAT.as_bytes(), &temporary, format)
 }

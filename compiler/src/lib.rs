@@ -3,7 +3,40 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ast;
+mod compile;
+mod diagnostic;
+mod freeze;
+mod glob;
+pub mod go;
+pub mod graph;
+pub mod ignore;
+mod lex;
+pub mod lint;
+mod lower;
 pub mod oci;
 pub mod operation;
+mod parse;
+pub mod passes;
+pub mod path;
+mod persistent;
 pub mod plan;
 pub mod platform;
+pub mod program;
+pub mod reference;
+mod request;
+mod resolve;
+pub mod shell;
+pub mod source;
+pub mod subrequest;
+mod suggest;
+mod verify;
+pub mod wildcard;
+
+pub use compile::{Checked, Compilation, Outcome, check, compile, compile_with};
+pub use diagnostic::{Code, Diagnostic, Label, Severity};
+pub use freeze::freeze;
+pub use lower::lower;
+pub use parse::{Keyword, Parsed, parse, parse_device};
+pub use request::{BaseImage, BaseRequest, Bases, NamedContext, Request};
+pub use verify::{Violation, verify};

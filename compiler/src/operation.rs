@@ -19,6 +19,10 @@ pub enum Operation {
     Context(Context),
     /// Files whose text stands in the Dockerfile. No inputs.
     Inline(Inline),
+    /// One file that is fetched. No inputs.
+    Http(Http),
+    /// The files of a git repository. No inputs.
+    Git(Git),
     /// Puts files on a tree. Input 0: the tree below; inputs 1…: where the sources come from.
     Copy(Copy),
     /// Runs a command in a tree. Input 0: the tree below; inputs 1…: the trees and contexts that its mounts name.
@@ -59,6 +63,48 @@ pub struct InlineFile {
     pub name: String,
     /// Its whole content.
     pub content: String,
+    /// Whether it is a script to be run, with mode 0755; any other file has mode 0644.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub executable: bool,
+}
+
+/// One file that is fetched: a tree with nothing but it at its root.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Http {
+    /// Where it is: `http://…` or `https://…`.
+    pub url: String,
+    /// The file's name: a single path component.
+    pub filename: String,
+    /// The digest that its content must have, `algorithm:hex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+/// The files of a git repository, as a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Git {
+    /// What `git fetch` is given: an address, or `user@host:path`.
+    pub remote: String,
+    /// The branch, tag, reference or commit; `None` is the remote's default branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The folder in it that becomes the root; `None` is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subdir: Option<String>,
+    /// The commit that the reference must be at; it may be abbreviated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// Whether `.git` is part of the tree.
+    pub keep_git_dir: bool,
+    /// Whether submodules are fetched too.
+    pub submodules: bool,
+    /// Whether `checksum` is fetched as it is, without asking where the reference is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fetch_by_commit: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Puts files on a tree: `COPY` and `ADD`.
@@ -87,7 +133,8 @@ pub struct Copy {
 pub struct CopySource {
     /// The slot in the step's `inputs` that it is taken from; never 0.
     pub input: usize,
-    /// The path or wildcard pattern below that input's root. Relative to a context; a stage's may begin with `/`.
+    /// The path or wildcard pattern below that input's root, clean. Relative to a context (`.` is its root); a stage's
+    /// begins with `/`. With [`Copy::parents`], `/./` in it separates the folders that are left out from those that are kept.
     pub path: String,
 }
 
@@ -248,6 +295,9 @@ pub enum Sharing {
 /// Makes a folder, with its parents, where it does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MakeDir {
-    /// Absolute.
+    /// Absolute, and clean: without `.`, `..` and empty parts.
     pub path: String,
+    /// `user[:group]` that the folders it makes belong to, as `USER` has it; `None`: 0:0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! The frozen plan: steps in topological order, and the image they make. What the executor is given and `compile` prints.
 
+mod text;
+
 use serde::{Deserialize, Serialize};
 
 use crate::oci::{ContainerConfig, History};

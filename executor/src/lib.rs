@@ -1,10 +1,21 @@
 //! Plan to image: everything that touches the kernel, the network and the disk's trees.
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
+mod mount;
+pub mod assemble;
+pub mod build;
+pub mod change;
 pub mod container;
 pub mod fault;
-mod mount;
+pub mod image;
+pub mod layer;
 pub mod namespace;
+pub mod op;
 pub mod overlay;
 pub mod probe;
+pub mod registry;
+pub mod root;
 pub mod sandbox;
+pub mod select;
+pub mod tree;
+pub mod unload;

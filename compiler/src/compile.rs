@@ -1,0 +1,133 @@
+//! The whole way: from a parsed Dockerfile and a request to a frozen plan.
+
+use serde::Serialize;
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::freeze::freeze;
+use crate::graph::Graph;
+use crate::lint::Config;
+use crate::lower::lower;
+use crate::parse::Parsed;
+use crate::passes::PIPELINE;
+use crate::plan::Plan;
+use crate::program::Program;
+use crate::request::{BaseRequest, Bases, Request};
+use crate::resolve::{Extent, Resolution, resolve};
+use crate::verify::verify;
+
+/// What an attempt to compile came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The caller has to find out about these images, and ask again with what it found.
+    NeedsBases(Vec<BaseRequest>),
+    /// It is done.
+    Compiled(Box<Compilation>),
+}
+
+/// A compiled Dockerfile, with what it went through on the way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Compilation {
+    /// What is to be done.
+    pub plan: Plan,
+    /// What the linter found, in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+    /// The stages, with every variable resolved.
+    pub program: Program,
+    /// The graph that the plan was frozen from.
+    pub graph: Graph,
+}
+
+/// Compiles a Dockerfile with all optimizer passes.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file. Warnings are among them.
+pub fn compile(parsed: &Parsed, request: &Request, bases: &Bases) -> Result<Outcome, Vec<Diagnostic>> {
+    compile_with(parsed, request, bases, &|_| true)
+}
+
+/// Compiles a Dockerfile with those optional passes of which `wants` says so by name.
+///
+/// # Errors
+/// As [`compile`].
+///
+/// # Panics
+/// If a graph does not verify, which is a bug.
+pub fn compile_with(
+    parsed: &Parsed,
+    request: &Request,
+    bases: &Bases,
+    wants: &dyn Fn(&str) -> bool,
+) -> Result<Outcome, Vec<Diagnostic>> {
+    let (resolution, warnings) = analyze(parsed, request, bases, Extent::Target)?;
+    let program = match resolution {
+        Resolution::NeedsBases(requests) => return Ok(Outcome::NeedsBases(requests)),
+        Resolution::Resolved { program, .. } => *program,
+    };
+    let mut graph = lower(&program);
+    verify(&graph).expect("lowering makes sound graphs");
+    for pass in PIPELINE.iter().filter(|pass| pass.is_mandatory || wants(pass.name)) {
+        pass.run(&mut graph);
+        verify(&graph).expect("passes keep graphs sound");
+    }
+    let plan = freeze(&graph);
+    Ok(Outcome::Compiled(Box::new(Compilation { plan, warnings, program, graph })))
+}
+
+/// What the linter says about a file.
+#[derive(Debug)]
+pub enum Checked {
+    /// The caller has to find out about these images, and ask again with what it found.
+    NeedsBases(Vec<BaseRequest>),
+    /// It is done. Among the findings are errors if the file does not compile.
+    Findings(Vec<Diagnostic>),
+}
+
+/// Lints a Dockerfile: all its stages, or those that the target needs if the request names one.
+#[must_use]
+pub fn check(parsed: &Parsed, request: &Request, bases: &Bases) -> Checked {
+    let extent = if request.target.is_some() { Extent::Target } else { Extent::AllStages };
+    match analyze(parsed, request, bases, extent) {
+        Ok((Resolution::NeedsBases(requests), _)) => Checked::NeedsBases(requests),
+        Ok((Resolution::Resolved { .. }, warnings)) => Checked::Findings(warnings),
+        Err(findings) => {
+            // That warnings are errors is for those who build; who lints sees the warnings anyway.
+            let is_own = |finding: &Diagnostic| finding.code != Code::WarningsAsErrors;
+            Checked::Findings(findings.into_iter().filter(is_own).collect())
+        }
+    }
+}
+
+/// Resolves a file; the warnings are those that it wants to see.
+pub(crate) fn analyze(
+    parsed: &Parsed,
+    request: &Request,
+    bases: &Bases,
+    extent: Extent,
+) -> Result<(Resolution, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let config = Config::of(parsed, request.build_arg("BUILDKIT_DOCKERFILE_CHECK")).map_err(|error| vec![*error])?;
+    let mut findings = Vec::new();
+    let resolution = resolve(parsed, request, bases, extent, &mut findings);
+    config.filter(&parsed.ast, &mut findings);
+    // What is found behind an error may only be there because of it.
+    let mut has_error = false;
+    findings.retain(|finding| {
+        has_error |= finding.severity == Severity::Error;
+        finding.severity == Severity::Error || !has_error
+    });
+    findings.sort_by_key(|finding| finding.span().map_or(0, |span| span.start));
+    let Some(resolution) = resolution else { return Err(findings) };
+    let is_done = matches!(resolution, Resolution::Resolved { .. });
+    let rules: std::collections::BTreeSet<&str> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Warning)
+        .filter_map(|finding| if let Code::Rule(rule) = finding.code { Some(rule.name()) } else { None })
+        .collect();
+    if config.is_error && is_done && !rules.is_empty() {
+        let rules: Vec<&str> = rules.into_iter().collect();
+        let message = format!("lint violation found for rules: {}", rules.join(", "));
+        let error = Diagnostic::about_request(Code::WarningsAsErrors, message);
+        findings.push(error.help("mend what the warnings say, or remove `error=true` from the check directive"));
+        return Err(findings);
+    }
+    Ok((resolution, findings))
+}

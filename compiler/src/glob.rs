@@ -1,0 +1,160 @@
+//! Patterns over slash-separated paths, matched in one walk over the path whatever the pattern is.
+//!
+//! `*`, `?` and `[…]` as Go's `filepath.Match` has them; `**`, which crosses slashes, as moby/patternmatcher has it.
+
+/// A compiled pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Glob {
+    tokens: Vec<Token>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Literal(char),
+    /// `?`: one character that is no slash.
+    One,
+    /// `*`: any that are no slashes.
+    Star,
+    /// `[…]`: a slash only if it is named.
+    Class {
+        is_negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+    /// `**` before more: nothing, or anything up to a slash.
+    Folders,
+    /// `**` where anything at all may stand.
+    Anything,
+}
+
+/// Whether `**` means more than `*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoubleStar {
+    /// It crosses slashes.
+    Deep,
+    /// It is two stars.
+    Plain,
+}
+
+/// A pattern that is malformed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("syntax error in pattern")]
+pub struct BadPattern;
+
+impl Glob {
+    /// Compiles a pattern.
+    pub(crate) fn parse(text: &str, double_star: DoubleStar) -> Result<Self, BadPattern> {
+        let mut tokens = Vec::new();
+        let mut characters = text.chars().peekable();
+        let mut is_first = true;
+        let mut begins_deep = false;
+        while let Some(character) = characters.next() {
+            match character {
+                '*' if double_star == DoubleStar::Deep && characters.peek() == Some(&'*') => {
+                    characters.next();
+                    let has_slash = characters.next_if_eq(&'/').is_some();
+                    begins_deep |= is_first && !has_slash;
+                    tokens.push(if characters.peek().is_none() { Token::Anything } else { Token::Folders });
+                }
+                '*' => tokens.push(Token::Star),
+                '?' => tokens.push(Token::One),
+                '\\' => tokens.push(Token::Literal(characters.next().ok_or(BadPattern)?)),
+                '[' => tokens.push(class(&mut characters)?),
+                literal => tokens.push(Token::Literal(literal)),
+            }
+            is_first = false;
+        }
+        // `**name`, with nothing else in it, means what ends in `name`; this is how moby/patternmatcher reads it.
+        let is_plain = |token: &Token| matches!(token, Token::Literal(_));
+        if begins_deep && tokens.len() > 1 && tokens[1..].iter().all(is_plain) {
+            tokens[0] = Token::Anything;
+        }
+        Ok(Self { tokens })
+    }
+
+    /// Whether the whole path matches.
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        self.run(path).is_some_and(|states| states[self.tokens.len()].at)
+    }
+
+    /// Whether anything that begins with this text may match.
+    pub(crate) fn may_match_from(&self, prefix: &str) -> bool {
+        self.run(prefix).is_some()
+    }
+
+    /// The places in the pattern that reading a text may lead to; `None` if there are none.
+    fn run(&self, text: &str) -> Option<Vec<State>> {
+        let mut states = vec![State::default(); self.tokens.len() + 1];
+        self.enter(&mut states, 0);
+        for character in text.chars() {
+            let mut next = vec![State::default(); states.len()];
+            for (place, token) in self.tokens.iter().enumerate() {
+                let State { at, inside } = states[place];
+                match token {
+                    Token::Literal(literal) if at && *literal == character => self.enter(&mut next, place + 1),
+                    Token::One if at && character != '/' => self.enter(&mut next, place + 1),
+                    Token::Star if at && character != '/' => self.enter(&mut next, place),
+                    Token::Anything if at => self.enter(&mut next, place),
+                    Token::Class { is_negated, ranges } if at => {
+                        let is_named = ranges.iter().any(|(low, high)| (*low..=*high).contains(&character));
+                        if is_named != *is_negated {
+                            self.enter(&mut next, place + 1);
+                        }
+                    }
+                    Token::Folders if at || inside => {
+                        next[place].inside = true;
+                        if character == '/' {
+                            self.enter(&mut next, place + 1);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            states = next;
+            if states.iter().all(|state| !state.at && !state.inside) {
+                return None;
+            }
+        }
+        Some(states)
+    }
+
+    /// Marks a place as reached, and those behind it that may take no character.
+    fn enter(&self, states: &mut [State], place: usize) {
+        for (place, state) in states.iter_mut().enumerate().skip(place) {
+            if std::mem::replace(&mut state.at, true) {
+                return;
+            }
+            if !matches!(self.tokens.get(place), Some(Token::Star | Token::Anything | Token::Folders)) {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether a place in the pattern is reached: before its token, or in the middle of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    at: bool,
+    inside: bool,
+}
+
+/// What stands between brackets, up to and with the closing one.
+fn class(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, BadPattern> {
+    let is_negated = characters.next_if_eq(&'^').is_some();
+    let mut ranges = Vec::new();
+    loop {
+        if !ranges.is_empty() && characters.next_if_eq(&']').is_some() {
+            return Ok(Token::Class { is_negated, ranges });
+        }
+        let low = class_character(characters)?;
+        let high = if characters.next_if_eq(&'-').is_some() { class_character(characters)? } else { low };
+        ranges.push((low, high));
+    }
+}
+
+fn class_character(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, BadPattern> {
+    match characters.next() {
+        Some('\\') => characters.next().ok_or(BadPattern),
+        None | Some('-' | ']') => Err(BadPattern),
+        Some(character) => Ok(character),
+    }
+}

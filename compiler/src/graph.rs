@@ -1,0 +1,85 @@
+//! The operations of a build and what each works on, as a graph that passes may change.
+//!
+//! It prints as text but is never read back: Dockerfiles are the only input language.
+
+use petgraph::Direction;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef;
+use serde::Serialize;
+
+use crate::oci::{ContainerConfig, History};
+use crate::operation::Operation;
+use crate::plan::Origin;
+use crate::platform::Platform;
+
+/// A build that is not yet frozen. Edges lead from an input to what uses it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Graph {
+    /// The operations, and the slots that connect them.
+    pub nodes: StableDiGraph<Node, Slot>,
+    /// The target stage's name, or its place.
+    pub target: String,
+    /// What the image is for.
+    pub platform: Platform,
+    /// The operation whose tree is the image's.
+    pub result: NodeIndex,
+    /// The image's documents.
+    pub image: ImageDocuments,
+}
+
+/// An operation and where it comes from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Node {
+    /// What it does.
+    #[serde(flatten)]
+    pub operation: Operation,
+    /// Where it comes from, for people.
+    pub origin: Origin,
+}
+
+/// Which input of an operation an edge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Slot(pub usize);
+
+/// The documents of the image to be made.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImageDocuments {
+    /// The image that the target starts from.
+    pub base: Option<NodeIndex>,
+    /// The OCI config's `config`.
+    pub config: ContainerConfig,
+    /// The author.
+    pub author: Option<String>,
+    /// What follows the base's history.
+    pub history: Vec<(History, Option<NodeIndex>)>,
+}
+
+impl Graph {
+    /// The inputs of a node, in the order of their slots.
+    #[must_use]
+    pub fn inputs(&self, node: NodeIndex) -> Vec<NodeIndex> {
+        let mut edges: Vec<(Slot, NodeIndex)> =
+            self.nodes.edges_directed(node, Direction::Incoming).map(|edge| (*edge.weight(), edge.source())).collect();
+        edges.sort_unstable_by_key(|(slot, _)| *slot);
+        edges.into_iter().map(|(_, node)| node).collect()
+    }
+
+    /// Makes everything that used `old` use `new`, and takes `old` out.
+    pub(crate) fn replace(&mut self, old: NodeIndex, new: NodeIndex) {
+        let users: Vec<(NodeIndex, Slot)> =
+            self.nodes.edges_directed(old, Direction::Outgoing).map(|edge| (edge.target(), *edge.weight())).collect();
+        for (user, slot) in users {
+            self.nodes.add_edge(new, user, slot);
+        }
+        self.nodes.remove_node(old);
+        let moved = |node: &mut NodeIndex| {
+            if *node == old {
+                *node = new;
+            }
+        };
+        moved(&mut self.result);
+        self.image.base.as_mut().map(moved);
+        self.image.history.iter_mut().filter_map(|(_, node)| node.as_mut()).for_each(moved);
+    }
+}

@@ -1,0 +1,19 @@
+//! The lint rules: each in a file of its own or with its family, as functions from what they look at to findings.
+//!
+//! Rules report everything they see; what a file asks to be skipped is taken out afterwards ([`Config`]).
+
+pub(crate) mod casing;
+pub(crate) mod command;
+mod config;
+pub(crate) mod description;
+pub(crate) mod expose;
+pub(crate) mod ignored;
+pub(crate) mod platform;
+mod rule;
+pub(crate) mod secrets;
+pub(crate) mod stages;
+pub(crate) mod typo;
+pub(crate) mod variables;
+
+pub use config::{Config, InvalidCheck};
+pub use rule::Rule;

@@ -1,0 +1,64 @@
+//! Upper and lower case: of instructions, of `AS`, of stage names.
+
+use crate::ast::{Command, Instruction, Word};
+use crate::diagnostic::Diagnostic;
+use crate::lint::Rule;
+
+/// The names in one `FROM`.
+pub(crate) fn check_from(instruction: &Instruction, keyword: &Word, name: &Word, warnings: &mut Vec<Diagnostic>) {
+    if name.text != name.text.to_lowercase() {
+        let message = format!("Stage name '{}' should be lowercase", name.text);
+        let warning = Diagnostic::warning(Rule::StageNameCasing, instruction.span, message);
+        warnings.push(warning.label(name.span, "").help(format!("write `{}`", name.text.to_lowercase())));
+    }
+    let from = &instruction.keyword.text;
+    let wanted = match case_of(from) {
+        None => return,
+        Some(Case::Lower) => keyword.text.to_lowercase(),
+        Some(Case::Upper) => keyword.text.to_uppercase(),
+    };
+    if keyword.text != wanted {
+        let message = format!("'{}' and '{from}' keywords' casing do not match", keyword.text);
+        let warning = Diagnostic::warning(Rule::FromAsCasing, instruction.span, message);
+        warnings.push(warning.label(keyword.span, "").help(format!("write `{wanted}`")));
+    }
+}
+
+/// All instructions: they should be written as most are.
+pub(crate) fn check_instructions(instructions: &[Instruction], warnings: &mut Vec<Diagnostic>) {
+    // Arguments above the first stage belong to none, and BuildKit does not count them.
+    let is_from = |instruction: &Instruction| matches!(instruction.command, Some(Command::From(_)));
+    let first = instructions.iter().position(is_from).unwrap_or(instructions.len());
+    let counted = &instructions[first..];
+    let count = |case| counted.iter().filter(|found| case_of(&found.keyword.text) == Some(case)).count();
+    let majority = if count(Case::Lower) > count(Case::Upper) { Case::Lower } else { Case::Upper };
+    for instruction in counted {
+        let keyword = &instruction.keyword;
+        let (wanted, name) = match majority {
+            Case::Lower => (keyword.text.to_lowercase(), "lowercase"),
+            Case::Upper => (keyword.text.to_uppercase(), "uppercase"),
+        };
+        if keyword.text != wanted {
+            let message = format!("Command '{}' should match the case of the command majority ({name})", keyword.text);
+            let warning = Diagnostic::warning(Rule::ConsistentInstructionCasing, instruction.span, message);
+            warnings.push(warning.label(keyword.span, "").help(format!("write `{wanted}`")));
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Lower,
+    Upper,
+}
+
+/// The case of a word; `None` for a mixture.
+fn case_of(word: &str) -> Option<Case> {
+    if word == word.to_lowercase() {
+        Some(Case::Lower)
+    } else if word == word.to_uppercase() {
+        Some(Case::Upper)
+    } else {
+        None
+    }
+}

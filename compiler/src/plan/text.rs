@@ -1,0 +1,350 @@
+//! The plan as text, to be read, kept in a repository and reviewed as a diff.
+//!
+//! One fact to a line, in an order that does not change, with nothing of the machine in it. A step's own line names its
+//! inputs; the lines below it say where it comes from and everything it depends on. An environment is written out where it
+//! differs from that of the command before.
+
+use std::fmt::{self, Write};
+
+use crate::go;
+use crate::oci::ContainerConfig;
+use crate::operation::{
+    Copy, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Network, Operation, Run, Security, Sharing, Unpack,
+};
+use crate::plan::{Plan, PlannedImage, Step, StepId};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "plan {}: `{}` for {}", self.version, self.target, self.platform)?;
+        let mut last_env: Option<(StepId, &[(String, String)])> = None;
+        for step in &self.steps {
+            writeln!(f)?;
+            write_step(f, step, last_env)?;
+            if let Operation::Run(run) = &step.operation {
+                last_env = Some((step.id, &run.env));
+            }
+        }
+        writeln!(f)?;
+        write_image(f, &self.image, self.result)
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+/// One fact: a name in a column of its own, and a value.
+fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "    {name:<9} {value}")
+}
+
+fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId, &[(String, String)])>) -> fmt::Result {
+    write!(f, "{} = {}", step.id, operation_name(&step.operation))?;
+    if let Operation::Image(image) = &step.operation {
+        write!(f, " {}", word(&image.reference))?;
+    }
+    for (slot, input) in step.inputs.iter().enumerate() {
+        let separator = match slot {
+            0 => " ",
+            1 => " <- ",
+            _ => ", ",
+        };
+        write!(f, "{separator}{input}")?;
+    }
+    writeln!(f)?;
+    let origin = &step.origin;
+    if !origin.stage.is_empty() {
+        let line = if origin.line == 0 { String::new() } else { format!(":{}", origin.line) };
+        fact(f, "from", format_args!("{}{line}  {}", origin.stage, shortened(&origin.name)))?;
+    }
+    match &step.operation {
+        Operation::Scratch => Ok(()),
+        Operation::Image(image) => write_image_source(f, image),
+        Operation::Context(context) => context.name.as_ref().map_or(Ok(()), |name| fact(f, "name", word(name))),
+        Operation::Inline(inline) => write_inline(f, inline),
+        Operation::Http(http) => write_http(f, http),
+        Operation::Git(git) => write_git(f, git),
+        Operation::Copy(copy) => write_copy(f, copy, &step.inputs),
+        Operation::Run(run) => write_run(f, run, &step.inputs, last_env),
+        Operation::MakeDir(make_dir) => write_make_dir(f, make_dir),
+    }
+}
+
+fn operation_name(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Image(_) => "image",
+        Operation::Scratch => "scratch",
+        Operation::Context(_) => "context",
+        Operation::Inline(_) => "inline",
+        Operation::Http(_) => "http",
+        Operation::Git(_) => "git",
+        Operation::Copy(_) => "copy",
+        Operation::Run(_) => "run",
+        Operation::MakeDir(_) => "make-dir",
+    }
+}
+
+fn write_image_source(f: &mut fmt::Formatter<'_>, image: &Image) -> fmt::Result {
+    fact(f, "platform", &image.platform)?;
+    image.digest.as_ref().map_or(Ok(()), |digest| fact(f, "digest", digest))
+}
+
+fn write_inline(f: &mut fmt::Formatter<'_>, inline: &Inline) -> fmt::Result {
+    for file in &inline.files {
+        fact(f, if file.executable { "script" } else { "file" }, word(&file.name))?;
+        for line in file.content.split_inclusive('\n') {
+            writeln!(f, "      | {}", on_one_line(line))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_http(f: &mut fmt::Formatter<'_>, http: &Http) -> fmt::Result {
+    fact(f, "url", word(&http.url))?;
+    fact(f, "file", word(&http.filename))?;
+    http.checksum.as_ref().map_or(Ok(()), |checksum| fact(f, "checksum", checksum))
+}
+
+fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
+    fact(f, "remote", word(&git.remote))?;
+    for (name, value) in [("reference", &git.reference), ("subdir", &git.subdir), ("checksum", &git.checksum)] {
+        if let Some(value) = value {
+            fact(f, name, word(value))?;
+        }
+    }
+    for (is_set, text) in
+        [(git.keep_git_dir, "keep .git"), (!git.submodules, "no submodules"), (git.fetch_by_commit, "fetch by commit")]
+    {
+        if is_set {
+            fact(f, "option", text)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[StepId]) -> fmt::Result {
+    for source in &copy.sources {
+        let input = inputs.get(source.input).copied().unwrap_or(StepId(u32::MAX));
+        // Which input it is only has to be said where there are several.
+        let input = if inputs.len() > 2 { format!("{input} ") } else { String::new() };
+        fact(f, "source", format_args!("{input}{}", word(&source.path)))?;
+    }
+    fact(f, "to", word(&copy.destination))?;
+    for (name, value) in [("owner", &copy.owner), ("mode", &copy.mode)] {
+        if let Some(value) = value {
+            fact(f, name, word(value))?;
+        }
+    }
+    for pattern in &copy.exclude {
+        fact(f, "exclude", word(pattern))?;
+    }
+    match copy.unpack {
+        Unpack::Never => {}
+        Unpack::Local => fact(f, "unpack", "local archives")?,
+        Unpack::Always => fact(f, "unpack", "all archives")?,
+    }
+    for (is_set, text) in [(copy.parents, "parents"), (copy.link, "link")] {
+        if is_set {
+            fact(f, "option", text)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_run(
+    f: &mut fmt::Formatter<'_>,
+    run: &Run,
+    inputs: &[StepId],
+    last_env: Option<(StepId, &[(String, String)])>,
+) -> fmt::Result {
+    let arguments: Vec<String> = run.arguments.iter().map(|argument| word(argument)).collect();
+    fact(f, "command", arguments.join(" "))?;
+    if !run.input.is_empty() {
+        fact(f, "input", go::quote(&run.input))?;
+    }
+    match last_env {
+        Some((step, env)) if *env == *run.env => fact(f, "env", format_args!("as {step}"))?,
+        _ => {
+            for (name, value) in &run.env {
+                fact(f, "env", pair(name, value))?;
+            }
+        }
+    }
+    if !run.user.is_empty() {
+        fact(f, "user", word(&run.user))?;
+    }
+    fact(f, "workdir", word(&run.workdir))?;
+    for mount in &run.mounts {
+        write_mount(f, mount, inputs)?;
+    }
+    match run.network {
+        Network::Default => {}
+        Network::None => fact(f, "network", "none")?,
+        Network::Host => fact(f, "network", "host")?,
+    }
+    if run.security == Security::Insecure {
+        fact(f, "security", "insecure")?;
+    }
+    for device in &run.devices {
+        let required = if device.required { "  required" } else { "" };
+        fact(f, "device", format_args!("{}{required}", word(&device.name)))?;
+    }
+    Ok(())
+}
+
+fn write_mount(f: &mut fmt::Formatter<'_>, mount: &Mount, inputs: &[StepId]) -> fmt::Result {
+    let mut text = String::new();
+    let input = |slot: usize| inputs.get(slot).copied().unwrap_or(StepId(u32::MAX));
+    let flag = |is_set: bool, text: &'static str| if is_set { text } else { "" };
+    match &mount.kind {
+        MountKind::Bind { input: slot, source, writable } => {
+            write!(text, "bind {} {}{}", input(*slot), word(source), flag(*writable, "  writable"))?;
+        }
+        MountKind::Cache { id, sharing, from, uid, gid, mode, read_only } => {
+            let sharing = match sharing {
+                Sharing::Shared => "shared",
+                Sharing::Private => "private",
+                Sharing::Locked => "locked",
+            };
+            write!(text, "cache {}  {sharing}  {uid}:{gid} {mode:04o}", word(id))?;
+            if let Some((slot, source)) = from {
+                write!(text, "  from {} {}", input(*slot), word(source))?;
+            }
+            text.push_str(flag(*read_only, "  read-only"));
+        }
+        MountKind::Tmpfs { size } => {
+            text.push_str("tmpfs");
+            if let Some(size) = size {
+                write!(text, "  {size} bytes")?;
+            }
+        }
+        MountKind::Secret { id, env, required, uid, gid, mode } => {
+            write!(text, "secret {}  {uid}:{gid} {mode:04o}", word(id))?;
+            if let Some(env) = env {
+                write!(text, "  as ${env}")?;
+            }
+            text.push_str(flag(*required, "  required"));
+        }
+        MountKind::Ssh { id, required, uid, gid, mode } => {
+            write!(text, "ssh {}  {uid}:{gid} {mode:04o}{}", word(id), flag(*required, "  required"))?;
+        }
+    }
+    match &mount.target {
+        Some(target) => fact(f, "mount", format_args!("{}  {text}", word(target))),
+        None => fact(f, "mount", text),
+    }
+}
+
+fn write_make_dir(f: &mut fmt::Formatter<'_>, make_dir: &MakeDir) -> fmt::Result {
+    fact(f, "path", word(&make_dir.path))?;
+    make_dir.owner.as_ref().map_or(Ok(()), |owner| fact(f, "owner", word(owner)))
+}
+
+fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, result: StepId) -> fmt::Result {
+    match image.base {
+        Some(base) => writeln!(f, "image {result} on {base}")?,
+        None => writeln!(f, "image {result}")?,
+    }
+    if let Some(author) = &image.author {
+        fact(f, "author", word(author))?;
+    }
+    write_config(f, &image.config)?;
+    writeln!(f, "\nhistory")?;
+    for planned in &image.history {
+        let step = planned.step.map_or_else(|| "-".to_owned(), |step| step.to_string());
+        writeln!(f, "    {step:<5} {}", on_one_line(&planned.entry.created_by))?;
+    }
+    Ok(())
+}
+
+fn write_config(f: &mut fmt::Formatter<'_>, config: &ContainerConfig) -> fmt::Result {
+    let words = |words: &[String]| words.iter().map(|item| word(item)).collect::<Vec<_>>().join(" ");
+    for variable in &config.env {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        fact(f, "env", pair(name, value))?;
+    }
+    for (name, list) in [("entry", &config.entrypoint), ("cmd", &config.cmd), ("shell", &config.shell)] {
+        if !list.is_empty() {
+            fact(f, name, words(list))?;
+        }
+    }
+    for (name, text) in [("user", &config.user), ("workdir", &config.working_dir), ("signal", &config.stop_signal)] {
+        if !text.is_empty() {
+            fact(f, name, word(text))?;
+        }
+    }
+    for port in config.exposed_ports.keys() {
+        fact(f, "port", word(port))?;
+    }
+    for folder in config.volumes.keys() {
+        fact(f, "volume", word(folder))?;
+    }
+    for (name, value) in &config.labels {
+        fact(f, "label", pair(name, value))?;
+    }
+    if let Some(check) = &config.healthcheck {
+        fact(f, "health", words(&check.test))?;
+        for (name, time) in [
+            ("interval", check.interval),
+            ("timeout", check.timeout),
+            ("start-period", check.start_period),
+            ("start-interval", check.start_interval),
+        ] {
+            if time != 0 {
+                fact(f, "health", format_args!("{name} {}", go::duration(time)))?;
+            }
+        }
+        if check.retries != 0 {
+            fact(f, "health", format_args!("retries {}", check.retries))?;
+        }
+    }
+    for trigger in &config.on_build {
+        fact(f, "onbuild", word(trigger))?;
+    }
+    for (name, value) in &config.other {
+        fact(f, "other", format_args!("{} {value}", word(name)))?;
+    }
+    Ok(())
+}
+
+/// `NAME=value`, quoted as one word where it has to be.
+fn pair(name: &str, value: &str) -> String {
+    if is_plain(value) || value.is_empty() {
+        format!("{}={value}", word(name))
+    } else {
+        format!("{}={}", word(name), go::quote(value))
+    }
+}
+
+/// A text as it is if nobody can misread it, else in quotes.
+fn word(text: &str) -> String {
+    if is_plain(text) { text.to_owned() } else { go::quote(text) }
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '\\'))
+}
+
+/// A text in which nothing but what can be seen is left as it is.
+fn on_one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            control if control.is_control() => out.extend(control.escape_default()),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// A text cut to what fits on a line.
+fn shortened(text: &str) -> String {
+    const LIMIT: usize = 88;
+    match text.char_indices().nth(LIMIT) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,182 @@
+//! What holds for every graph, checked after lowering and after every pass.
+//!
+//! 1. There is no cycle.
+//! 2. The slots of a node are numbered from 0 without gaps, and no two inputs share one.
+//! 3. An operation has the number of inputs that its documentation demands: none; one; or one and those it refers to.
+//! 4. Every slot that an operation refers to exists, and is not slot 0.
+//! 5. What is copied comes from somewhere; a command has a program to run.
+//! 6. Paths that have to be absolute are.
+//! 7. The result, the base and the steps of the history are nodes of the graph; the base is an image.
+//! 8. An entry of the history has a node exactly where it has a layer.
+
+use petgraph::algo::is_cyclic_directed;
+use petgraph::stable_graph::NodeIndex;
+
+use crate::graph::Graph;
+use crate::operation::{MountKind, Operation};
+
+/// An invariant that does not hold: a bug of the compiler.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the graph is malformed at node {node:?}: {what}")]
+pub struct Violation {
+    /// Where; `None` if it is about the graph as a whole.
+    pub node: Option<NodeIndex>,
+    /// What does not hold.
+    pub what: &'static str,
+}
+
+/// Checks all invariants.
+///
+/// # Errors
+/// The first one that does not hold.
+pub fn verify(graph: &Graph) -> Result<(), Violation> {
+    let fail = |node: Option<NodeIndex>, what| Err(Violation { node, what });
+    if is_cyclic_directed(&graph.nodes) {
+        return fail(None, "there is a cycle");
+    }
+    for node in graph.nodes.node_indices() {
+        let mut slots: Vec<usize> =
+            graph.nodes.edges_directed(node, petgraph::Direction::Incoming).map(|edge| edge.weight().0).collect();
+        slots.sort_unstable();
+        if !slots.iter().copied().eq(0..slots.len()) {
+            return fail(Some(node), "its slots are not numbered from 0 without gaps");
+        }
+        if let Err(what) = operation(&graph.nodes[node].operation, slots.len()) {
+            return fail(Some(node), what);
+        }
+    }
+    documents(graph)
+}
+
+fn documents(graph: &Graph) -> Result<(), Violation> {
+    let fail = |node, what| Err(Violation { node, what });
+    if !graph.nodes.contains_node(graph.result) {
+        return fail(Some(graph.result), "the result is no node");
+    }
+    if let Some(base) = graph.image.base {
+        let is_image = graph.nodes.node_weight(base).is_some_and(|node| matches!(node.operation, Operation::Image(_)));
+        if !is_image {
+            return fail(Some(base), "the base is no image");
+        }
+    }
+    for (entry, node) in &graph.image.history {
+        if entry.empty_layer == node.is_some() {
+            return fail(*node, "an entry of the history has a node but no layer, or the other way round");
+        }
+        if node.is_some_and(|node| !graph.nodes.contains_node(node)) {
+            return fail(*node, "a step of the history is no node");
+        }
+    }
+    Ok(())
+}
+
+fn operation(operation: &Operation, inputs: usize) -> Result<(), &'static str> {
+    let has = |slot: usize| (1..inputs).contains(&slot);
+    let is_absolute = |path: &str| path.starts_with('/');
+    let wrong_inputs = "it has another number of inputs than its operation";
+    match operation {
+        Operation::Image(_)
+        | Operation::Scratch
+        | Operation::Context(_)
+        | Operation::Inline(_)
+        | Operation::Http(_)
+        | Operation::Git(_) => {
+            if inputs != 0 {
+                return Err(wrong_inputs);
+            }
+        }
+        Operation::MakeDir(make_dir) => {
+            if inputs != 1 {
+                return Err(wrong_inputs);
+            }
+            if !is_absolute(&make_dir.path) {
+                return Err("the folder it makes is not absolute");
+            }
+        }
+        Operation::Copy(copy) => {
+            if copy.sources.is_empty() || !copy.sources.iter().all(|source| has(source.input)) {
+                return Err("it copies nothing, or from a slot that does not exist");
+            }
+            if !is_absolute(&copy.destination) {
+                return Err("its destination is not absolute");
+            }
+        }
+        Operation::Run(run) => {
+            if inputs == 0 || run.arguments.is_empty() {
+                return Err("it runs nothing, or nowhere");
+            }
+            for mount in &run.mounts {
+                let slot = match &mount.kind {
+                    MountKind::Bind { input, .. } => Some(*input),
+                    MountKind::Cache { from, .. } => from.as_ref().map(|(slot, _)| *slot),
+                    MountKind::Tmpfs { .. } | MountKind::Secret { .. } | MountKind::Ssh { .. } => None,
+                };
+                if slot.is_some_and(|slot| !has(slot)) {
+                    return Err("it mounts from a slot that does not exist");
+                }
+                if mount.target.as_deref().is_some_and(|target| !is_absolute(target)) {
+                    return Err("a mount's target is not absolute");
+                }
+            }
+            if !is_absolute(&run.workdir) {
+                return Err("its folder is not absolute");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use petgraph::stable_graph::StableDiGraph;
+
+    use super::*;
+    use crate::graph::{ImageDocuments, Node, Slot};
+    use crate::oci::{ContainerConfig, History};
+    use crate::operation::MakeDir;
+    use crate::plan::Origin;
+    use crate::platform::Platform;
+
+    fn connect(graph: &mut Graph, from: NodeIndex, to: NodeIndex, slot: usize) {
+        graph.nodes.add_edge(from, to, Slot(slot));
+    }
+
+    fn node(operation: Operation) -> Node {
+        Node { operation, origin: Origin { stage: String::new(), line: 0, name: String::new() } }
+    }
+
+    fn graph() -> (Graph, NodeIndex, NodeIndex) {
+        let mut nodes = StableDiGraph::new();
+        let scratch = nodes.add_node(node(Operation::Scratch));
+        let folder = nodes.add_node(node(Operation::MakeDir(MakeDir { path: "/a".to_owned(), owner: None })));
+        nodes.add_edge(scratch, folder, Slot(0));
+        let image = ImageDocuments {
+            base: None,
+            config: ContainerConfig::default(),
+            author: None,
+            history: vec![(History::default(), Some(folder))],
+        };
+        let platform = Platform::new("linux", "amd64", "");
+        (Graph { nodes, target: "0".to_owned(), platform, result: folder, image }, scratch, folder)
+    }
+
+    #[test]
+    fn a_sound_graph_passes_and_each_fault_is_found() {
+        let (sound, scratch, folder) = graph();
+        assert_eq!(verify(&sound), Ok(()));
+
+        let faults: [fn(&mut Graph, NodeIndex, NodeIndex); 6] = [
+            |graph, scratch, folder| connect(graph, folder, scratch, 0),
+            |graph, scratch, folder| connect(graph, scratch, folder, 0),
+            |graph, scratch, folder| connect(graph, scratch, folder, 1),
+            |graph, scratch, _| graph.image.base = Some(scratch),
+            |graph, _, _| graph.image.history[0].1 = None,
+            |graph, _, folder| drop(graph.nodes.remove_node(folder)),
+        ];
+        for fault in faults {
+            let mut broken = sound.clone();
+            fault(&mut broken, scratch, folder);
+            assert!(verify(&broken).is_err());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What ends a build: the step, and why it could not be done.
+
+use std::path::PathBuf;
+
+use layercake_compiler::ignore::InvalidPattern;
+use layercake_compiler::plan::StepId;
+
+use crate::fault::{Fault, PathError};
+use crate::image::error::ArchiveProblem;
+use crate::op::copy::mode::InvalidMode;
+use crate::op::copy::owner::OwnerError;
+use crate::op::copy::source::SelectError;
+use crate::op::copy::write::WriteError;
+use crate::op::run;
+use crate::{change, layer, overlay, registry, select};
+
+/// What ends a build. Everything that was finished before is in the store.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct StepError {
+    /// The step.
+    pub step: StepId,
+    /// Why it could not be done.
+    #[source]
+    pub cause: Box<Error>,
+}
+
+/// Why a step could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] layercake_cache::Error),
+    /// The system refused an operation on a path.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A tree cannot be mounted.
+    #[error(transparent)]
+    Overlay(#[from] overlay::Error),
+    /// What a step wrote cannot be taken as a change set.
+    #[error(transparent)]
+    Change(#[from] change::Error),
+    /// A layer cannot be packed or unpacked.
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
+    /// A layer cannot be fetched.
+    #[error(transparent)]
+    Registry(#[from] registry::error::Error),
+    /// A command failed or could not be run.
+    #[error(transparent)]
+    Run(#[from] run::Error),
+    /// The source of a copy is not there.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// The sources of a copy cannot be read.
+    #[error(transparent)]
+    Selection(#[from] select::Error),
+    /// The destination of a copy cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The owner that a copy names is not known.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    /// The mode that a copy names is none.
+    #[error(transparent)]
+    Mode(#[from] InvalidMode),
+    /// A base image that the caller did not find out about.
+    #[error("the plan starts from `{0}`, and nobody has found out what that is")]
+    UnknownBase(String),
+    /// A context that the caller did not open.
+    #[error("the plan copies from the context `{}`, which nobody has opened", .0.as_deref().unwrap_or("."))]
+    UnknownContext(Option<String>),
+    /// A pattern of `--exclude` that is none.
+    #[error(transparent)]
+    Pattern(#[from] InvalidPattern),
+    /// An archive of an `ADD` that cannot be unpacked.
+    #[error("cannot unpack `{}`: {}", .0.display(), .1)]
+    Archive(PathBuf, ArchiveProblem),
+    /// Something this version cannot do.
+    #[error("{0} is not built yet")]
+    NotBuilt(&'static str),
+    /// The build was stopped because another step failed.
+    #[error("stopped")]
+    Cancelled,
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Store(_) | Self::Path(_) => Fault::Environment,
+            Self::Overlay(error) => error.fault(),
+            Self::Change(error) => error.fault(),
+            Self::Layer(error) => error.fault(),
+            Self::Registry(error) => error.fault(),
+            Self::Selection(error) => error.fault(),
+            Self::Run(error) => error.fault(),
+            Self::Select(SelectError::System { .. })
+            | Self::Write(WriteError::System { .. } | WriteError::Source { .. })
+            | Self::Owner(OwnerError::Unreadable { .. }) => Fault::Environment,
+            Self::Select(_)
+            | Self::Write(_)
+            | Self::Owner(_)
+            | Self::Mode(_)
+            | Self::NotBuilt(_)
+            | Self::Pattern(_)
+            | Self::Archive(..) => Fault::Input,
+            Self::UnknownBase(_) | Self::UnknownContext(_) => Fault::Bug,
+            Self::Cancelled => Fault::Command,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Store(error) if error.is_full() => Some(ROOM.to_owned()),
+            Self::Path(error) if is_full(&error.source) => Some(ROOM.to_owned()),
+            Self::Write(WriteError::System { source, .. }) if is_full(source) => Some(ROOM.to_owned()),
+            Self::Overlay(error) => error.help().map(str::to_owned),
+            Self::Run(error) => error.help(),
+            Self::Select(SelectError::NotFound(path)) => Some(format!(
+                "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"
+            )),
+            Self::Select(SelectError::Ignored(path)) => {
+                Some(format!("add a line `!{path}` to the ignore file, or copy something else"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What to do about a full disk.
+const ROOM: &str = "make room on the disk of the store, or choose another one with `LAYERCAKE_HOME`";
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,127 @@
+//! [`Site`]: where a plan is carried out, and with what: the store, the base images, the contexts, and the surroundings
+//! of every command.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use layercake_cache::Store;
+use layercake_compiler::ignore::Ignore;
+use layercake_compiler::operation;
+use layercake_compiler::plan::Step;
+use layercake_compiler::platform::Platform;
+
+use super::error::Error;
+use super::event::Listener;
+use super::folders::{Fetch, fetch_layer, folders};
+use super::tree::Tree;
+use crate::image::local::LocalImage;
+use crate::root::Root;
+use crate::sandbox::{Host, Limit, Mount};
+
+/// Where a plan is carried out. Nothing in it changes during the build.
+pub struct Site<'a> {
+    /// Where everything lies.
+    pub store: &'a Store,
+    /// The documents of the base images.
+    pub bases: &'a Bases,
+    /// Brings a layer of a base image into the store.
+    pub fetch: Fetch<'a>,
+    /// The contexts, by name; the build context has none.
+    pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
+    /// The surroundings of every command.
+    pub surroundings: &'a Surroundings,
+    /// Whether a step's result is taken from the cache.
+    pub reuse: &'a (dyn Fn(&Step) -> Reuse + Sync),
+    /// Steps under way at the same time.
+    pub jobs: usize,
+    /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
+    pub epoch: Option<i64>,
+    /// Who is told what happens.
+    pub listener: Listener<'a>,
+}
+
+/// The documents of base images, by reference and platform as the plan has them.
+pub type Bases = HashMap<(String, Platform), LocalImage>;
+
+/// Whether a step's result may come from the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It may.
+    Allowed,
+    /// The step is done anew.
+    Refused,
+}
+
+/// A folder that files are copied from.
+#[derive(Debug)]
+pub struct ContextFolder {
+    /// The folder, open.
+    pub root: Root,
+    /// Its path, for messages.
+    pub path: PathBuf,
+    /// What of it is not to be seen.
+    pub ignore: Ignore,
+}
+
+/// What every command gets that the plan does not say.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The name that the machine has for it.
+    pub hostname: String,
+    /// The network of those that do not choose one: the host's or none.
+    pub network: operation::Network,
+    /// Further lines of `/etc/hosts`.
+    pub hosts: Vec<Host>,
+    /// Resource limits.
+    pub limits: Vec<Limit>,
+    /// Size of `/dev/shm` in bytes.
+    pub shm_size: u64,
+    /// Files of the machine that it may see. They are no part of any key: they say how to reach the world, not what to
+    /// make.
+    pub files: Vec<Mount>,
+    /// Variables that are no part of any key, for the same reason: proxies, certificates.
+    pub env: Vec<(String, String)>,
+    /// Secrets by id.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// What is allowed that is forbidden by default.
+    pub allowed: Allowed,
+}
+
+/// What is allowed that is forbidden by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// `RUN --network=host` where the build's network is none.
+    pub host_network: bool,
+    /// `RUN --security=insecure`.
+    pub insecure: bool,
+}
+
+impl Site<'_> {
+    /// The tree of a base image.
+    ///
+    /// # Errors
+    /// If nobody has found out about it: the plan is not this site's.
+    pub fn base(&self, image: &operation::Image) -> Result<Tree, Error> {
+        let key = (image.reference.clone(), image.platform.clone());
+        let base = self.bases.get(&key).ok_or_else(|| Error::UnknownBase(image.reference.clone()))?;
+        Ok(Tree::of_image(base))
+    }
+
+    /// The folders of a tree's layers, topmost first, as an overlay wants them. Layers of an image that are not here are
+    /// fetched and unpacked.
+    ///
+    /// # Errors
+    /// If that does not work.
+    pub fn folders(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
+        folders(tree, self.store, self.fetch, self.listener)
+    }
+
+    /// Brings the layers of a tree's image that are not here into the store.
+    ///
+    /// # Errors
+    /// If one cannot be had.
+    pub fn fetch_layers(&self, tree: &Tree) -> Result<(), Error> {
+        let absent = tree.image_layers().filter(|layer| !self.store.has_blob(&layer.blob.digest));
+        absent.into_iter().try_for_each(|layer| fetch_layer(layer, self.fetch, self.listener))
+    }
+}

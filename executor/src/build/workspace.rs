@@ -1,0 +1,59 @@
+//! [`Workspace`]: a writable tree for one step: an empty folder over the tree below, taken as a change set afterwards.
+
+use std::fs;
+use std::path::PathBuf;
+
+use layercake_cache::{Scratch, Store};
+
+use super::error::Error;
+use super::tree::Change;
+use crate::change;
+use crate::fault::At;
+use crate::overlay::{Overlay, Upper};
+
+/// A writable tree. Dropped before it is finished, it leaves nothing.
+#[derive(Debug)]
+pub struct Workspace {
+    scratch: Scratch,
+    below: Vec<PathBuf>,
+}
+
+impl Workspace {
+    /// A tree on the folders `below`, topmost first.
+    ///
+    /// # Errors
+    /// If no folder can be made for it.
+    pub fn new(store: &Store, below: Vec<PathBuf>) -> Result<Self, Error> {
+        let workspace = Self { scratch: store.scratch()?, below };
+        let upper = workspace.upper();
+        fs::create_dir(&upper).at("create the folder", &upper)?;
+        fs::create_dir(workspace.work()).at("create the folder", &workspace.work())?;
+        change::prepare(&upper, &workspace.below)?;
+        Ok(workspace)
+    }
+
+    /// What is to be mounted.
+    #[must_use]
+    pub fn overlay(&self) -> Overlay {
+        let upper = Upper { upper: self.upper(), work: self.work() };
+        Overlay { lowers: self.below.clone(), upper: Some(upper) }
+    }
+
+    /// Takes what was written as a change set and stores it. The overlay is no longer mounted.
+    ///
+    /// # Errors
+    /// If it cannot be read or stored.
+    pub fn finish(self, store: &Store) -> Result<Change, Error> {
+        let found = change::capture(&self.upper(), &self.below)?;
+        store.put_folder(&found.folder, &self.upper())?;
+        Ok(Change { id: found.id, folder: found.folder, is_empty: found.is_empty() })
+    }
+
+    fn upper(&self) -> PathBuf {
+        self.scratch.path().join("upper")
+    }
+
+    fn work(&self) -> PathBuf {
+        self.scratch.path().join("work")
+    }
+}

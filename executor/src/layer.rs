@@ -1,0 +1,19 @@
+//! Layers: change sets as archives, compressed, stored as blobs, and unpacked again.
+//!
+//! Sources of the formats: POSIX `pax` (ustar and extended headers), GNU tar's manual (long names, sparse files), star's
+//! `SCHILY.xattr`, and the OCI image-spec's `layer.md` (whiteouts).
+
+pub mod archive;
+pub mod blob;
+pub mod compress;
+pub mod decompress;
+mod error;
+pub mod tar;
+pub mod unpack;
+
+pub use error::Error;
+
+/// A name that begins with this deletes, in a layer, what lies below under the rest of the name.
+const WHITEOUT_PREFIX: &[u8] = b".wh.";
+/// The name that makes the folder that it lies in opaque.
+const OPAQUE_NAME: &[u8] = b".wh..wh..opq";

@@ -1,0 +1,84 @@
+//! Unpacks archives: layers into folders in overlay form, and other archives onto a tree.
+//!
+//! A layer is unpacked as if onto the tree below it: a path through a symbolic link of a lower layer ends where the link
+//! leads, an unlisted parent folder looks as it does below, a hard link may name a file of a lower layer. Nothing is
+//! mounted for that; the layers below are looked at only if something depends on them, so that the layers of an image
+//! can be unpacked at the same time.
+
+mod extract;
+mod feed;
+mod folder;
+mod layer;
+mod marks;
+mod name;
+mod node;
+mod stack;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use layercake_cache::Digest;
+
+use super::error::Error;
+pub use layer::{Below, Layer, Unpacked, ensure};
+pub use stack::ensure_all;
+
+/// How an archive is unpacked.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// What names that begin with `.wh.` mean.
+    pub marks: Marks,
+    /// Whose everything becomes; `None`: whose the archive says.
+    pub owner: Option<(u32, u32)>,
+    /// The folders of the layers below, topmost first. Called at most once, and only if something depends on them.
+    pub below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync),
+}
+
+/// What names that begin with `.wh.` mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Deletions, as in a layer.
+    Deletions,
+    /// Nothing, as in any other archive.
+    Names,
+}
+
+/// What was left out because this machine or this user may not have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Devices. In a user namespace none can be made; when something runs in the tree, `/dev` is mounted over anyway.
+    pub devices: u64,
+    /// Extended attributes that the kernel or the file system refused.
+    pub xattrs: u64,
+}
+
+/// What came of an archive.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// What was left out.
+    pub skipped: Skipped,
+    /// The digest of the archive, uncompressed.
+    pub diff_id: Digest,
+    /// Whether the folders of the layers below were asked for.
+    pub dependence: Dependence,
+}
+
+/// Whether what an archive became depends on the layers below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependence {
+    /// It would be the same on any.
+    None,
+    /// It may be other on others.
+    Below,
+}
+
+/// Unpacks an archive, compressed or not, into the folder `root`, which need not be empty.
+///
+/// Nothing is ever written outside of `root`: links are followed inside it only, and names that lead out are refused.
+///
+/// # Errors
+/// If the archive is damaged or has entries that cannot be, or if the disk refuses something. Then `root` is left half
+/// filled.
+pub fn unpack(input: impl Read + Send, root: &Path, options: Options<'_>) -> Result<Outcome, Error> {
+    feed::with_archive(input, |archive| extract::all(archive, root, options))
+}

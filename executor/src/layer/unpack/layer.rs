@@ -1,0 +1,93 @@
+//! Layers of images as folders of the store, each unpacked once.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
+
+use super::{Dependence, Marks, Options, Skipped, unpack};
+use crate::fault::At;
+use crate::layer::error::Error;
+
+/// A layer of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layer {
+    /// The digest of the archive, as the image's configuration has it.
+    pub diff_id: Digest,
+    /// The digest of the blob, as the manifest has it.
+    pub blob: Digest,
+}
+
+/// The layers that a layer lies on.
+#[derive(Clone, Copy)]
+pub struct Below<'a> {
+    /// Their diff ids, bottom first, as an image's configuration has them.
+    pub diff_ids: &'a [Digest],
+    /// Their folders, topmost first. Called only if what the layer becomes depends on them; may wait for them.
+    pub folders: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync),
+}
+
+/// A layer's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Under which the store has it.
+    pub id: ContentId,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What was left out, if it was unpacked just now.
+    pub skipped: Skipped,
+}
+
+/// The folder of a layer, unpacked from its blob in the store if it is not there yet.
+///
+/// The folder's id is made from the diff id, and from those of the layers below if the folder depends on them: a
+/// whiteout, for one, is kept only where it hides something.
+///
+/// # Errors
+/// If the blob is missing, damaged or not what the diff id says, or if the disk refuses something.
+pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked, Error> {
+    if let Some(found) = find(store, layer, below) {
+        return Ok(found);
+    }
+    let _claim = store.claim(&claim(layer, below))?;
+    if let Some(found) = find(store, layer, below) {
+        return Ok(found);
+    }
+    let blob = store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })?;
+    let scratch = store.scratch()?;
+    let folder = scratch.path().join("layer");
+    std::fs::DirBuilder::new().mode(0o755).create(&folder).at("create the folder", &folder)?;
+    crate::change::prepare(&folder, &[])?;
+    let options = Options { marks: Marks::Deletions, owner: None, below: below.folders };
+    let outcome = unpack(blob, &folder, options)?;
+    if outcome.diff_id != layer.diff_id {
+        return Err(Error::DiffId { expected: layer.diff_id, found: outcome.diff_id });
+    }
+    let id = match outcome.dependence {
+        Dependence::None => id(layer, &[]),
+        Dependence::Below => id(layer, below.diff_ids),
+    };
+    Ok(Unpacked { id, path: store.put_folder(&id, &folder)?, skipped: outcome.skipped })
+}
+
+pub(super) fn find(store: &Store, layer: &Layer, below: Below<'_>) -> Option<Unpacked> {
+    [id(layer, &[]), id(layer, below.diff_ids)].into_iter().find(|id| store.has_folder(id)).map(|id| Unpacked {
+        id,
+        path: store.folder_path(&id),
+        skipped: Skipped::default(),
+    })
+}
+
+fn id(layer: &Layer, below: &[Digest]) -> ContentId {
+    let mut hasher = blake3::Hasher::new_derive_key("layercake 1 unpacked layer");
+    hasher.update(layer.diff_id.as_bytes());
+    for diff_id in below {
+        hasher.update(diff_id.as_bytes());
+    }
+    ContentId::new(hasher.finalize())
+}
+
+/// The claim names the layers below too: an image may have the same layer twice, and the upper one may wait for the lower.
+fn claim(layer: &Layer, below: Below<'_>) -> ContentKey {
+    KeyHasher::new("layercake 1 unpack").field(id(layer, below.diff_ids).as_bytes()).finish()
+}

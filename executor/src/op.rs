@@ -1,0 +1,6 @@
+//! The operations, one file each: how what the plan says is carried out.
+
+pub mod copy;
+pub mod input;
+pub mod make_dir;
+pub mod run;

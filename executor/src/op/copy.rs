@@ -1,0 +1,111 @@
+//! `Copy`: puts files of contexts, other trees and the Dockerfile itself on a tree.
+
+pub mod archive;
+mod attributes;
+pub mod mode;
+pub mod owner;
+pub mod source;
+pub mod taken;
+pub mod write;
+
+use std::path::Path;
+
+use layercake_compiler::operation::{Copy, Unpack};
+
+use super::input::{self, Input};
+use crate::build::error::Error;
+use crate::build::key::Ingredients;
+use crate::build::product::Product;
+use crate::build::site::Site;
+use crate::build::workspace::Workspace;
+use crate::root::Root;
+use crate::select::Owners;
+use mode::ModeChange;
+use source::{Selected, Source};
+use taken::Taken;
+use write::{Owner, Writer};
+
+/// Lists what the copy depends on: what it takes, and the tree that it goes on.
+///
+/// # Errors
+/// If a source is not there or cannot be read.
+pub fn describe(copy: &Copy, inputs: &[Product], site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
+    let tree = inputs[0].tree().expect("input 0 is a tree");
+    ingredients.add("operation", "copy");
+    // A linked copy sees nothing of the tree but the names of its users.
+    if !copy.link || copy.owner.as_deref().is_some_and(owner::is_named) {
+        ingredients.add("tree", tree.id());
+    }
+    ingredients.add("destination", &copy.destination);
+    ingredients.add("unpack", serde_json::to_string(&copy.unpack).expect("a name"));
+    ingredients.add("owner", copy.owner.as_deref().unwrap_or_default());
+    ingredients.add("mode", copy.mode.as_deref().unwrap_or_default());
+    ingredients.add("link", copy.link).add("parents", copy.parents);
+    for source in &copy.sources {
+        let input = Input::open(&inputs[source.input], site)?;
+        let taken = Taken::new(copy, &source.path)?;
+        let selected = input.source().select(&taken.path)?;
+        for selected in &selected {
+            ingredients.add("source", selected.name.display()).add("path", selected.path.display());
+        }
+        for pattern in &copy.exclude {
+            ingredients.add("exclude", pattern);
+        }
+        ingredients.add("pattern", &source.path);
+        ingredients.add("content", input.identity(&selected, &taken, site)?);
+        ingredients.add("owners", if input.owners() == Owners::Counted { "kept" } else { "root" });
+    }
+    Ok(())
+}
+
+/// Copies into a workspace.
+///
+/// # Errors
+/// If a source is not there, the owner is not known, or the tree cannot be written.
+pub fn apply(copy: &Copy, workspace: &Workspace, inputs: &[Product], site: &Site<'_>) -> Result<(), Error> {
+    let mode = copy.mode.as_deref().map(ModeChange::parse).transpose()?;
+    let mounted = workspace.overlay().mount()?;
+    let tree = Root::of(&mounted)?;
+    let owner = match copy.owner.as_deref() {
+        // What is copied apart from the tree is still owned by the tree's users.
+        Some(owner) if copy.link && owner::is_named(owner) => {
+            Some(owner::resolve(owner, &Input::open(&inputs[0], site)?.into_root())?)
+        }
+        Some(owner) => Some(owner::resolve(owner, &tree)?),
+        None => None,
+    };
+    for source in &copy.sources {
+        let input = Input::open(&inputs[source.input], site)?;
+        let owner_here = match (owner, input.owners()) {
+            (Some((uid, gid)), _) => Owner::Set { uid, gid },
+            (None, Owners::Counted) => Owner::Kept,
+            (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
+        };
+        let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
+        let taken = Taken::new(copy, &source.path)?;
+        for selected in input.source().select(&taken.path)? {
+            one(copy, &input, &selected, &taken, owner, &mut writer)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies one selected path, or unpacks it.
+fn one(
+    copy: &Copy,
+    input: &Input<'_>,
+    selected: &Selected,
+    taken: &Taken,
+    owner: Option<(u32, u32)>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Error> {
+    let all = input.source();
+    if copy.unpack != Unpack::Never && archive::is_archive(&all, selected) {
+        return archive::unpack(&all, selected, &copy.destination, owner, writer);
+    }
+    if let Some(required) = &taken.required {
+        all.select(required)?;
+    }
+    let filter = |path: &Path, kind| input::both((all.filter)(path, kind), || taken.verdict(selected, path, kind));
+    Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
+}

@@ -1,0 +1,26 @@
+//! Registries: bringing images from them and to them, over HTTP.
+//!
+//! Protocol: the OCI distribution specification, with docker's token authentication. It does not read the environment:
+//! all it needs to know comes in with [`settings::Settings`].
+
+mod auth;
+mod challenge;
+pub mod client;
+pub mod credentials;
+mod download;
+mod endpoint;
+pub mod error;
+pub mod event;
+mod helper;
+pub mod login;
+mod parallel;
+mod pull;
+mod push;
+pub mod repository;
+mod response;
+mod retry;
+pub mod settings;
+pub mod sources;
+mod transport;
+mod upload;
+mod uri;

@@ -1,0 +1,293 @@
+//! What can go wrong between here and a registry.
+
+use std::time::Duration;
+
+use layercake_cache::{Digest, Error as StoreError};
+use layercake_compiler::platform::Platform;
+
+use crate::fault::Fault;
+use crate::image::document::DocumentError;
+use crate::image::error::Error as ImageError;
+use crate::registry::credentials::CredentialError;
+
+/// A failure of pulling, pushing or logging in.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection.
+    #[error("cannot reach the registry `{host}`: {why}{}", offline(why))]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// What was in the way.
+        why: Obstacle,
+    },
+    /// The connection broke, again and again.
+    #[error("the connection to `{host}` broke while {doing}: {why}")]
+    Broken {
+        /// The server.
+        host: String,
+        /// What was being done.
+        doing: String,
+        /// What the system says.
+        why: String,
+    },
+    /// Credentials are needed, or those that were given are wrong.
+    #[error("{}", unauthorized(host, what, *given, helper.as_ref()))]
+    Unauthorized {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// Whether credentials were given.
+        given: Given,
+        /// What went wrong with a credential helper, if something did.
+        helper: Option<String>,
+    },
+    /// The credentials do not suffice.
+    #[error("`{host}` does not allow access to `{what}`{}", detail(message))]
+    Forbidden {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// The registry's words.
+        message: String,
+    },
+    /// There is nothing of that name.
+    #[error("`{what}` does not exist in `{host}`{}", detail(message))]
+    NotFound {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// The registry's words.
+        message: String,
+    },
+    /// The name is there, but not for this platform.
+    #[error("`{what}` has no image for `{platform}`; it has: {}", platforms(available))]
+    NotFor {
+        /// What was asked for.
+        what: String,
+        /// For which platform.
+        platform: Box<Platform>,
+        /// What there is.
+        available: Vec<Platform>,
+    },
+    /// Too many requests.
+    #[error(
+        "`{host}` refuses more requests for now (rate limit){}; wait, or use `layercake login` for a higher limit{}",
+        retry_after(after),
+        detail(message)
+    )]
+    RateLimited {
+        /// The registry.
+        host: String,
+        /// How long it wants to be left alone.
+        after: Option<Duration>,
+        /// The registry's words.
+        message: String,
+    },
+    /// The registry has troubles of its own.
+    #[error("`{host}` failed with status {status} while {doing}{}", detail(message))]
+    Server {
+        /// The registry.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What was being done.
+        doing: String,
+        /// The registry's words.
+        message: String,
+    },
+    /// An answer that does not fit the question.
+    #[error("`{host}` answered unexpectedly while {doing}: {problem}")]
+    Unexpected {
+        /// The server.
+        host: String,
+        /// What was being done.
+        doing: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The content is not what was asked for.
+    #[error("`{host}` sent content with the digest `{found}` for `{what}`, not `{expected}`")]
+    WrongDigest {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// What was promised.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
+    /// The content has another length than was promised.
+    #[error("`{host}` sent {found} bytes or more for `{digest}`, not {expected}")]
+    WrongSize {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        digest: Digest,
+        /// What was promised, in bytes.
+        expected: u64,
+        /// What came, in bytes.
+        found: u64,
+    },
+    /// A document that no registry should hold.
+    #[error(
+        "`{host}` sent more than {limit} MiB for `{what}`, which should be a document of some kilobytes",
+        limit = crate::image::document::LIMIT >> 20
+    )]
+    TooLong {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// A document of an image is not what it must be.
+    #[error("`{what}` cannot be used: {problem}")]
+    Document {
+        /// What was asked for.
+        what: String,
+        /// What is wrong.
+        problem: DocumentError,
+    },
+    /// A blob that is to be pushed is not here, and no other place is known to have it.
+    #[error(
+        "cannot push `{what}`: its layer `{digest}` is not in the store, and where it came from is not known; pull the image first"
+    )]
+    MissingLayer {
+        /// What was to be pushed.
+        what: String,
+        /// The layer.
+        digest: Digest,
+    },
+    /// The name to push to has the digest of something else.
+    #[error("`{what}` names the digest `{expected}`, but the image to be pushed has `{found}`; name a tag instead")]
+    OtherDigest {
+        /// What was to be pushed.
+        what: String,
+        /// The digest in the name.
+        expected: Digest,
+        /// The image's.
+        found: Digest,
+    },
+    /// The disk is full.
+    #[error("no room is left for `{0}` in the store; free some, for instance with `layercake prune`")]
+    Full(Digest),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stored images'.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Credentials that cannot be read or written.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// A setting that cannot be used.
+    #[error("the setting {setting} is wrong: {problem}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Another blob's failure stopped this one. Never seen from outside.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// Whether credentials were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// They were, and are refused.
+    Credentials,
+    /// None are known.
+    Nothing,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// The name cannot be resolved.
+    #[error("its name cannot be resolved")]
+    Name,
+    /// Nobody listens.
+    #[error("the connection was refused")]
+    Refused,
+    /// There is no answer.
+    #[error("it does not answer")]
+    Silence,
+    /// No secure connection.
+    #[error("no secure connection can be made: {0}")]
+    Tls(String),
+    /// The proxy does not want to.
+    #[error("the proxy refused: {0}")]
+    Proxy(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// Whose fault it is. What the registry does not have, the user has named wrongly.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NotFound { .. } | Self::NotFor { .. } | Self::Document { .. } | Self::Setting { .. } => Fault::Input,
+            Self::MissingLayer { .. } | Self::OtherDigest { .. } => Fault::Input,
+            Self::Image(error) => error.fault(),
+            Self::Stopped => Fault::Bug,
+            Self::Unreachable { .. }
+            | Self::Broken { .. }
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::RateLimited { .. }
+            | Self::Server { .. }
+            | Self::Unexpected { .. }
+            | Self::WrongDigest { .. }
+            | Self::WrongSize { .. }
+            | Self::TooLong { .. }
+            | Self::Full(_)
+            | Self::Store(_)
+            | Self::Credentials(_) => Fault::Environment,
+        }
+    }
+}
+
+/// What helps depends on what is in the way.
+fn offline(why: &Obstacle) -> &'static str {
+    match why {
+        Obstacle::Tls(_) => {
+            "; add the registry's certificate authority to the system's, or list the registry as insecure in the settings"
+        }
+        _ => "; without a network, images come into the store by `layercake load` or `layercake import`",
+    }
+}
+
+fn unauthorized(host: &str, what: &str, given: Given, helper: Option<&String>) -> String {
+    let helper = helper.map(|problem| format!(" ({problem})")).unwrap_or_default();
+    match given {
+        Given::Credentials => {
+            format!("`{host}` refuses the credentials for `{what}`; renew them with `layercake login {host}`{helper}")
+        }
+        Given::Nothing => {
+            format!(
+                "`{host}` does not show `{what}` to everybody, or it does not exist; try `layercake login {host}`{helper}"
+            )
+        }
+    }
+}
+
+fn detail(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+fn retry_after(after: &Option<Duration>) -> String {
+    after.map(|after| format!(", for {} s", after.as_secs())).unwrap_or_default()
+}
+
+fn platforms(available: &[Platform]) -> String {
+    let names: Vec<String> = available.iter().map(|platform| format!("`{platform}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,150 @@
+//! Pushing: blobs first, then manifests, and the one that gets the name last.
+
+use std::collections::HashSet;
+
+use layercake_cache::{Digest, Store};
+use ureq::http::header::CONTENT_TYPE;
+use ureq::http::{Method, StatusCode};
+
+use crate::image::descriptor::Descriptor;
+use crate::image::document::{Document, stored};
+use crate::image::error::Error as ImageError;
+use crate::image::manifest::Index;
+use crate::image::reference::Reference;
+use crate::image::save::json;
+use crate::image::select::images;
+use crate::registry::auth::Access;
+use crate::registry::client::{Call, Client, Target};
+use crate::registry::error::Error;
+use crate::registry::event::Events;
+use crate::registry::parallel;
+use crate::registry::pull::CONTENT_DIGEST;
+use crate::registry::repository::Repository;
+use crate::registry::transport::{Content, headers};
+use crate::registry::upload::Upload;
+
+/// What a push has to send.
+#[derive(Default)]
+struct Cargo {
+    blobs: Vec<Descriptor>,
+    /// Each after those it refers to.
+    manifests: Vec<(Descriptor, Vec<u8>)>,
+}
+
+impl Client {
+    /// Sends an image, or an index of images, to the registry under the name `to`; says its digest there. Blobs that the
+    /// registry has are not sent. Of an index, images whose documents are not in the store are left out, and the digest
+    /// is then another: of the one image that is left, or of a shorter index. A layer that was never fetched is fetched
+    /// first, unless the registry can take it from where it came from.
+    ///
+    /// # Errors
+    /// If a part of it cannot be found, or the registry does not take it. The name is given last.
+    pub fn push(&self, store: &Store, image: &Descriptor, to: &Reference, events: Events<'_>) -> Result<Digest, Error> {
+        let what = to.familiar();
+        let mut cargo = Cargo::default();
+        let absent = || {
+            let digest = image.digest;
+            Error::Image(ImageError::Incomplete { image: what.clone(), what: "manifest", digest })
+        };
+        let top = cargo.add(store, image, &what)?.ok_or_else(absent)?;
+        if let Some(expected) = to.digest().filter(|digest| **digest != top.digest) {
+            return Err(Error::OtherDigest { what, expected: *expected, found: top.digest });
+        }
+        let repository = Repository::from(to);
+        let mut seen = HashSet::new();
+        cargo.blobs.retain(|blob| seen.insert(blob.digest));
+        parallel::each(&cargo.blobs, self.settings.parallel, |blob, halt| {
+            Upload { client: self, store, to: &repository, blob, what: &what, events, halt }.run()
+        })?;
+        for (descriptor, bytes) in &cargo.manifests {
+            let name = match to.tag().filter(|_| descriptor.digest == top.digest) {
+                Some(tag) => tag.to_owned(),
+                None => descriptor.digest.to_string(),
+            };
+            self.put_manifest(&repository, descriptor, bytes, &name, &what, events)?;
+        }
+        Ok(top.digest)
+    }
+
+    fn put_manifest(
+        &self,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        bytes: &[u8],
+        name: &str,
+        what: &str,
+        events: Events<'_>,
+    ) -> Result<(), Error> {
+        let path = format!("manifests/{name}");
+        let call = Call {
+            repository,
+            method: Method::PUT,
+            target: Target::Path(&path),
+            headers: headers(&[(CONTENT_TYPE, &descriptor.media_type.to_string())]),
+            body: Content::Bytes(bytes),
+            access: Access::Push,
+            also: None,
+            what,
+            doing: "pushing",
+        };
+        let mut incoming = self.send(&call, events)?;
+        if !matches!(
+            incoming.status,
+            StatusCode::CREATED | StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT
+        ) {
+            return Err(call.refused(&mut incoming));
+        }
+        // A registry that changes a manifest makes another image of it.
+        match incoming.header(CONTENT_DIGEST).and_then(|text| text.parse::<Digest>().ok()) {
+            Some(found) if found != descriptor.digest => {
+                let (host, expected) = (repository.host.clone(), descriptor.digest);
+                Err(Error::WrongDigest { host, what: what.to_owned(), expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Cargo {
+    /// Adds what `descriptor` leads to; says under which descriptor, or nothing if it is not in the store.
+    fn add(&mut self, store: &Store, descriptor: &Descriptor, what: &str) -> Result<Option<Descriptor>, Error> {
+        let Some(bytes) = stored(store, &descriptor.digest)? else { return Ok(None) };
+        let unusable = |problem| Error::Document { what: what.to_owned(), problem };
+        let (media_type, document) = Document::parse(&bytes, Some(&descriptor.media_type)).map_err(unusable)?;
+        match document {
+            Document::Manifest(manifest) => {
+                if !store.has_blob(&manifest.config.digest) {
+                    return Ok(None);
+                }
+                self.blobs.extend(manifest.blobs().cloned());
+                let descriptor = Descriptor { media_type, ..descriptor.clone() };
+                self.manifests.push((descriptor.clone(), bytes));
+                Ok(Some(descriptor))
+            }
+            Document::Index(index) => {
+                let mut here = Vec::new();
+                for entry in &index.manifests {
+                    if self.add(store, entry, what)?.is_some() {
+                        here.push(entry.clone());
+                    }
+                }
+                let whole = here.len() == index.manifests.len();
+                let reduced = Index { manifests: here, ..*index };
+                match images(&reduced).collect::<Vec<_>>().as_slice() {
+                    _ if whole => Ok(Some(self.push(Descriptor { media_type, ..descriptor.clone() }, bytes))),
+                    [] => Ok(None),
+                    [only] if reduced.manifests.len() == 1 => Ok(Some((*only).clone())),
+                    _ => {
+                        let bytes = json(&reduced);
+                        Ok(Some(self.push(Descriptor::of(media_type, &bytes), bytes)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, descriptor: Descriptor, bytes: Vec<u8>) -> Descriptor {
+        self.manifests.push((descriptor.clone(), bytes));
+        descriptor
+    }
+}

@@ -1,0 +1,283 @@
+//! [`Transport`]: one HTTP request and its redirects, without authentication and without second attempts.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ureq::config::Config;
+use ureq::http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
+use ureq::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body, Proxy, SendBody};
+
+use crate::registry::error::{Error, Obstacle};
+use crate::registry::settings::Settings;
+use crate::registry::uri::{join, same_server};
+
+/// As many as browsers follow.
+const REDIRECTS: usize = 10;
+
+/// Sends requests.
+pub(crate) struct Transport {
+    settings: Arc<Settings>,
+    roots: OnceLock<Arc<Vec<Certificate<'static>>>>,
+    agents: Mutex<Vec<(Kind, Agent)>>,
+}
+
+/// What distinguishes connections that must not be shared.
+#[derive(Clone, PartialEq, Eq)]
+struct Kind {
+    verification: Verification,
+    proxy: Option<String>,
+}
+
+/// Whether a server must prove who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verification {
+    Required,
+    Waived,
+}
+
+/// A request.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Content<'a>,
+    pub(crate) verification: Verification,
+    /// What it is for, for messages: `fetching x`.
+    pub(crate) doing: &'a str,
+}
+
+/// What is sent. It may have to be sent more than once.
+#[derive(Clone, Copy)]
+pub(crate) enum Content<'a> {
+    None,
+    Bytes(&'a [u8]),
+    /// A part of a file.
+    Part {
+        file: &'a File,
+        /// Where it begins.
+        start: u64,
+        /// How long it is, in bytes.
+        length: u64,
+        /// Is told the place in the file that has been reached, and may stop the transfer.
+        watch: &'a (dyn Fn(u64) -> io::Result<()> + 'a),
+    },
+}
+
+/// An answer, of whatever status.
+pub(crate) struct Incoming {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// Where it came from in the end.
+    pub(crate) uri: Uri,
+}
+
+impl Incoming {
+    pub(crate) fn header(&self, name: impl ureq::http::header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, roots: OnceLock::new(), agents: Mutex::default() }
+    }
+
+    /// Sends a request and follows redirects. Credentials do not go along to another server, and nothing goes from HTTPS
+    /// to plain HTTP.
+    pub(crate) fn send(&self, mut outgoing: Outgoing<'_>) -> Result<Incoming, Error> {
+        for _ in 0..REDIRECTS {
+            let incoming = self.send_once(&outgoing)?;
+            let Some(target) = redirect(&outgoing, &incoming)? else { return Ok(incoming) };
+            if !same_server(&target, &outgoing.uri) {
+                outgoing.headers.remove(AUTHORIZATION);
+            }
+            outgoing.uri = target;
+        }
+        Err(unexpected(&outgoing, format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    fn send_once(&self, outgoing: &Outgoing<'_>) -> Result<Incoming, Error> {
+        let agent = self.agent(outgoing)?;
+        let mut request = Request::builder().method(outgoing.method.clone()).uri(outgoing.uri.clone());
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&outgoing.headers);
+            if let Content::Part { length, .. } = outgoing.body {
+                headers.insert(ureq::http::header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
+        }
+        let build = |error: ureq::http::Error| unexpected(outgoing, error.to_string());
+        let response = match outgoing.body {
+            Content::None if sends_body(&outgoing.method) => agent.run(request.body(&[][..]).map_err(build)?),
+            Content::None => agent.run(request.body(()).map_err(build)?),
+            Content::Bytes(bytes) => agent.run(request.body(bytes).map_err(build)?),
+            Content::Part { file, start, length, watch } => {
+                let mut reader = PartReader { file, place: start, end: start + length, watch };
+                agent.run(request.body(SendBody::from_reader(&mut reader)).map_err(build)?)
+            }
+        };
+        let (parts, body) = response.map_err(|error| failure(outgoing, error))?.into_parts();
+        Ok(Incoming { status: parts.status, headers: parts.headers, body, uri: outgoing.uri.clone() })
+    }
+
+    fn agent(&self, outgoing: &Outgoing<'_>) -> Result<Agent, Error> {
+        let scheme = outgoing.uri.scheme_str().unwrap_or("https");
+        let port = outgoing.uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        let proxy = self.settings.proxies.proxy(scheme, outgoing.uri.host().unwrap_or_default(), port);
+        let kind = Kind { verification: outgoing.verification, proxy: proxy.map(str::to_owned) };
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, agent)) = agents.iter().find(|(known, _)| *known == kind) {
+            return Ok(agent.clone());
+        }
+        let agent = self.make_agent(&kind)?;
+        agents.push((kind, agent.clone()));
+        Ok(agent)
+    }
+
+    fn make_agent(&self, kind: &Kind) -> Result<Agent, Error> {
+        let proxy = match &kind.proxy {
+            Some(proxy) => Some(Proxy::new(proxy).map_err(|_| Error::Setting {
+                setting: "of the proxy",
+                problem: format!("`{proxy}` is not a proxy's address like `http://host:3128`"),
+            })?),
+            None => None,
+        };
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(self.roots()?))
+            .disable_verification(kind.verification == Verification::Waived)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        let settings = &self.settings;
+        Ok(Config::builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(settings.user_agent.as_str())
+            .proxy(proxy)
+            .tls_config(tls)
+            .max_idle_connections_per_host(settings.parallel.max(1))
+            .timeout_resolve(Some(settings.connect_timeout))
+            .timeout_connect(Some(settings.connect_timeout))
+            .timeout_per_read(Some(settings.stall_timeout))
+            .timeout_per_write(Some(settings.stall_timeout))
+            .build()
+            .new_agent())
+    }
+
+    /// The certificates that are trusted: the system's, where `SSL_CERT_FILE` may point elsewhere, and the settings'.
+    fn roots(&self) -> Result<Arc<Vec<Certificate<'static>>>, Error> {
+        if let Some(roots) = self.roots.get() {
+            return Ok(roots.clone());
+        }
+        let mut all: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
+            .certs
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned())
+            .collect();
+        for path in &self.settings.certificates {
+            let loaded = rustls_native_certs::load_certs_from_paths(Some(path), None);
+            if loaded.certs.is_empty() {
+                let problem =
+                    loaded.errors.first().map_or_else(|| "there is none in it".to_owned(), ToString::to_string);
+                return Err(Error::Setting {
+                    setting: "of trusted certificates",
+                    problem: format!("`{}`: {problem}", path.display()),
+                });
+            }
+            all.extend(loaded.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
+        }
+        Ok(self.roots.get_or_init(|| Arc::new(all)).clone())
+    }
+}
+
+/// Reads part of a file, without moving the place where others read.
+struct PartReader<'a> {
+    file: &'a File,
+    place: u64,
+    end: u64,
+    watch: &'a (dyn Fn(u64) -> io::Result<()> + 'a),
+}
+
+impl Read for PartReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.place).unwrap_or(usize::MAX).min(buffer.len());
+        let length = self.file.read_at(&mut buffer[..left], self.place)?;
+        self.place += length as u64;
+        (self.watch)(self.place)?;
+        Ok(length)
+    }
+}
+
+fn sends_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
+}
+
+/// Where an answer sends the request on to. A method other than GET and HEAD is repeated only where that is asked for.
+fn redirect(outgoing: &Outgoing<'_>, incoming: &Incoming) -> Result<Option<Uri>, Error> {
+    let repeats = matches!(incoming.status.as_u16(), 307 | 308);
+    let reads = [Method::GET, Method::HEAD].contains(&outgoing.method);
+    if !(repeats || reads && matches!(incoming.status.as_u16(), 301..=303)) {
+        return Ok(None);
+    }
+    let Some(location) = incoming.header(LOCATION) else { return Ok(None) };
+    let wrong = |problem: &str| unexpected(outgoing, format!("it redirects to `{location}`, {problem}"));
+    let target = join(&outgoing.uri, location).ok_or_else(|| wrong("which is no address"))?;
+    match (outgoing.uri.scheme_str(), target.scheme_str()) {
+        (Some("https"), Some("http")) => Err(wrong("from HTTPS to plain HTTP")),
+        (_, Some("http" | "https")) => Ok(Some(target)),
+        _ => Err(wrong("which is no HTTP address")),
+    }
+}
+
+pub(crate) fn server(uri: &Uri) -> String {
+    uri.authority()
+        .map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned())
+        .unwrap_or_default()
+}
+
+fn unexpected(outgoing: &Outgoing<'_>, problem: String) -> Error {
+    Error::Unexpected { host: server(&outgoing.uri), doing: outgoing.doing.to_owned(), problem }
+}
+
+/// Headers from names and values that are known to be right.
+pub(crate) fn headers(list: &[(HeaderName, &str)]) -> HeaderMap {
+    list.iter().filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_str(value).ok()?))).collect()
+}
+
+/// What ureq's failure means.
+fn failure(outgoing: &Outgoing<'_>, error: ureq::Error) -> Error {
+    use ureq::Error as E;
+    let host = server(&outgoing.uri);
+    let unreachable = |why| Error::Unreachable { host: host.clone(), why };
+    let broken = |why: String| Error::Broken { host: host.clone(), doing: outgoing.doing.to_owned(), why };
+    match error {
+        E::HostNotFound => unreachable(Obstacle::Name),
+        E::Rustls(error) => unreachable(Obstacle::Tls(error.to_string())),
+        E::Tls(text) => unreachable(Obstacle::Tls(text.to_owned())),
+        E::ConnectProxyFailed(text) => unreachable(Obstacle::Proxy(text)),
+        E::Timeout(ureq::Timeout::Resolve) => unreachable(Obstacle::Name),
+        E::Timeout(ureq::Timeout::Connect) => unreachable(Obstacle::Silence),
+        E::Timeout(_) => broken("nothing came for too long".to_owned()),
+        E::ConnectionFailed => unreachable(Obstacle::Silence),
+        E::Io(error) => {
+            if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return unreachable(Obstacle::Tls(tls.to_string()));
+            }
+            use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
+            match error.kind() {
+                ConnectionRefused => unreachable(Obstacle::Refused),
+                HostUnreachable | NetworkUnreachable | NetworkDown => unreachable(Obstacle::Silence),
+                TimedOut => broken("nothing came for too long".to_owned()),
+                // The resolver's failures have no kind of their own.
+                _ if error.to_string().contains("failed to lookup address") => unreachable(Obstacle::Name),
+                _ => broken(error.to_string()),
+            }
+        }
+        E::Protocol(error) => unexpected(outgoing, format!("it does not speak HTTP: {error}")),
+        other => unexpected(outgoing, other.to_string()),
+    }
+}

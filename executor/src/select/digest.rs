@@ -1,0 +1,264 @@
+//! [`select`]: the walk over selected paths, and the id of what it finds.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use blake3::Hash;
+use layercake_cache::ContentId;
+use rayon::prelude::*;
+use rustix::fs::{
+    AtFlags, CWD, Dev, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat, statat,
+};
+use rustix::io::Errno;
+
+use super::error::Error;
+use super::memo::{Memo, now};
+use crate::fault::{At, PathError};
+use crate::tree::attributes::Attributes;
+use crate::tree::identity::{Entry, Identity};
+use crate::tree::mark::Opacity;
+use crate::tree::xattr::{Source, Xattrs};
+use crate::tree::{content, list};
+
+/// Whether owners are part of what is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// They are: what is taken is shown as it is, as by a mount.
+    Counted,
+    /// They are not: `COPY` gives everything to root, or to whom `--chown` says.
+    Ignored,
+}
+
+/// What is to be done with something in a selected folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is taken; what lies in a folder is asked about on its own.
+    Take,
+    /// It is left out, but something in the folder may be taken, and then the folder is too.
+    Enter,
+    /// It is left out, with everything in it.
+    Skip,
+}
+
+/// The folder that is selected from: an ordinary one, or a merged tree.
+#[derive(Debug)]
+pub struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// What was selected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// Paths, types, modes, link targets, extended attributes, device numbers and contents; owners if counted; not times.
+    pub id: ContentId,
+    /// Entries that would be taken.
+    pub entries: u64,
+    /// Size of the files among them, in bytes.
+    pub bytes: u64,
+}
+
+impl Root {
+    /// Opens a folder.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, PathError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { fd: openat(CWD, path, flags, Mode::empty()).at("open", path)?, path: path.to_owned() })
+    }
+
+    /// From an open folder; `path` is what messages call it.
+    #[must_use]
+    pub fn from_fd(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path }
+    }
+}
+
+/// The identity of what lies at `paths`, relative to the root, in their order. Links on the way to a path are followed
+/// inside the root; the path itself, and what lies in it, may be links and are taken as such. Sockets are left out.
+///
+/// `filter` is asked about everything, by its path from the root. With a memo, a file that was hashed before costs one
+/// look at its status. On a mounted overlay a memo is of no use: its device number is another each time.
+///
+/// # Errors
+/// If a path is not there, or something cannot be read.
+pub fn select(
+    root: &Root,
+    paths: &[PathBuf],
+    owners: Owners,
+    filter: &(dyn Fn(&Path, FileType) -> Verdict + Sync),
+    memo: Option<&Memo<'_>>,
+) -> Result<Selected, Error> {
+    let walk = Walk { root, owners, filter, memo };
+    let found = paths.par_iter().map(|path| walk.path(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut summary = Summary { identity: Identity::new("layercake 1 selection"), entries: 0, bytes: 0 };
+    for (path, node) in paths.iter().zip(&found) {
+        if let Some(node) = node {
+            summary.node(&mut path.as_os_str().as_bytes().to_vec(), node);
+        }
+    }
+    Ok(Selected { id: summary.identity.finish(), entries: summary.entries, bytes: summary.bytes })
+}
+
+struct Walk<'a> {
+    root: &'a Root,
+    owners: Owners,
+    filter: &'a (dyn Fn(&Path, FileType) -> Verdict + Sync),
+    memo: Option<&'a Memo<'a>>,
+}
+
+struct Node {
+    name: CString,
+    attributes: Attributes,
+    kind: Kind,
+}
+
+enum Kind {
+    Folder(Vec<Node>),
+    /// The hash covers the extended attributes too, so that a remembered one spares opening the file.
+    File(Hash, u64),
+    Symlink(Vec<u8>),
+    Special(FileType, Dev),
+}
+
+impl Walk<'_> {
+    /// What is selected by one path; `None` if the filter leaves it out.
+    fn path(&self, path: &Path) -> Result<Option<Node>, Error> {
+        let missing = || Error::Missing { path: path.to_owned() };
+        // Neither the root nor a path that ends in `..` has a name of its own.
+        let (parent, name) = match path.file_name() {
+            Some(name) => (path.parent().unwrap_or(Path::new("")), name),
+            None => (path, OsStr::new(".")),
+        };
+        let opened = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = match openat2(&self.root.fd, opened, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(missing()),
+            result => result.at("open", &self.root.path.join(parent))?,
+        };
+        let name = CString::new(name.as_bytes()).map_err(|_| missing())?;
+        match statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Err(missing()),
+            result => {
+                let stat = result.at("look at", &self.root.path.join(path))?;
+                self.node(folder.as_fd(), path, name, &stat)
+            }
+        }
+    }
+
+    fn child(&self, folder: BorrowedFd<'_>, parent: &Path, name: CString) -> Result<Option<Node>, Error> {
+        let path = parent.join(OsStr::from_bytes(name.to_bytes()));
+        let stat = statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &self.root.path.join(&path))?;
+        self.node(folder, &path, name, &stat)
+    }
+
+    fn node(&self, folder: BorrowedFd<'_>, path: &Path, name: CString, stat: &Stat) -> Result<Option<Node>, Error> {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let verdict = (self.filter)(path, kind);
+        if verdict == Verdict::Skip || kind == FileType::Socket {
+            return Ok(None);
+        }
+        let mut attributes = Attributes::plain(stat);
+        if self.owners == Owners::Ignored {
+            (attributes.uid, attributes.gid) = (0, 0);
+        }
+        let kind = match kind {
+            FileType::Directory => {
+                let fd = list::open_folder(folder, &name).map_err(self.at("open", path))?;
+                attributes.xattrs =
+                    Xattrs::read(Source::Open(fd.as_fd())).map_err(self.at("read the attributes of", path))?;
+                let children = self.children(&fd, path)?;
+                if verdict == Verdict::Enter && children.is_empty() {
+                    return Ok(None);
+                }
+                Kind::Folder(children)
+            }
+            _ if verdict == Verdict::Enter => return Ok(None),
+            FileType::RegularFile => Kind::File(self.file(folder, path, &name, stat)?, stat.st_size.unsigned_abs()),
+            FileType::Symlink => {
+                let target = readlinkat(folder, &name, Vec::new()).map_err(self.at("read the link", path))?;
+                Kind::Symlink(target.into_bytes())
+            }
+            kind => Kind::Special(kind, stat.st_rdev),
+        };
+        Ok(Some(Node { name, attributes, kind }))
+    }
+
+    fn children(&self, folder: &OwnedFd, path: &Path) -> Result<Vec<Node>, Error> {
+        let names = list::names(folder).map_err(self.at("list", path))?;
+        // One look at a status takes about as long as giving it to another thread.
+        let children = names.into_par_iter().with_min_len(16);
+        children.filter_map(|name| self.child(folder.as_fd(), path, name).transpose()).collect()
+    }
+
+    fn file(&self, folder: BorrowedFd<'_>, path: &Path, name: &CStr, stat: &Stat) -> Result<Hash, Error> {
+        if let Some(hash) = self.memo.and_then(|memo| memo.get(stat)) {
+            return Ok(hash);
+        }
+        let start = now();
+        let fd = list::open_file(folder, name).map_err(self.at("open", path))?;
+        let xattrs = Xattrs::read(Source::Open(fd.as_fd())).map_err(self.at("read the attributes of", path))?;
+        let (content, _) = content::hash(&fd, stat.st_size.unsigned_abs()).map_err(self.at("read", path))?;
+        let hash = with_xattrs(content, &xattrs);
+        if let Some(memo) = self.memo {
+            let after = fstat(&fd).map_err(self.at("look at", path))?;
+            memo.put(stat, &after, start, hash);
+        }
+        Ok(hash)
+    }
+
+    fn at(&self, operation: &'static str, path: &Path) -> impl FnOnce(Errno) -> PathError {
+        move |error| PathError::new(operation, self.root.path.join(path), error)
+    }
+}
+
+/// The hash of a content and its file's extended attributes; of most files, which have none, that of the content.
+fn with_xattrs(content: Hash, xattrs: &Xattrs) -> Hash {
+    if xattrs.is_empty() {
+        return content;
+    }
+    let mut hasher = blake3::Hasher::new_derive_key("layercake 1 content with attributes");
+    hasher.update(content.as_bytes());
+    for (name, value) in xattrs.iter() {
+        hasher.update(name.to_bytes_with_nul());
+        hasher.update(&(value.len() as u64).to_le_bytes()).update(value);
+    }
+    hasher.finalize()
+}
+
+/// Goes through the nodes in order.
+struct Summary {
+    identity: Identity,
+    entries: u64,
+    bytes: u64,
+}
+
+impl Summary {
+    fn node(&mut self, path: &mut Vec<u8>, node: &Node) {
+        self.entries += 1;
+        let Node { attributes, .. } = node;
+        match &node.kind {
+            Kind::Folder(children) => {
+                self.identity.entry(path, Entry::Folder(attributes, Opacity::Merged));
+                for child in children {
+                    let length = path.len();
+                    if length > 0 {
+                        path.push(b'/');
+                    }
+                    path.extend_from_slice(child.name.to_bytes());
+                    self.node(path, child);
+                    path.truncate(length);
+                }
+            }
+            Kind::File(hash, size) => {
+                self.bytes += size;
+                self.identity.entry(path, Entry::File(attributes, hash));
+            }
+            Kind::Symlink(target) => self.identity.entry(path, Entry::Symlink(attributes, target)),
+            Kind::Special(kind, device) => self.identity.entry(path, Entry::Special(attributes, *kind, *device)),
+        }
+    }
+}

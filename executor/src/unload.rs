@@ -1,0 +1,46 @@
+//! A tree's files, outside of images: in a tar, or in a folder.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use rustix::fs::FileType;
+
+use crate::build::error::Error;
+use crate::build::site::Site;
+use crate::build::tree::Tree;
+use crate::fault::At;
+use crate::layer;
+use crate::op::copy::source::Source;
+use crate::op::copy::write::{Owner, Writer};
+use crate::overlay::Overlay;
+use crate::root::Root;
+use crate::select::Verdict;
+
+/// Writes the files of a tree as one tar.
+///
+/// # Errors
+/// If the tree cannot be fetched or read, or `out` not be written.
+pub fn tar(tree: &Tree, site: &Site<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
+    layer::tar::write(&mounted.path(), site.epoch, out)?;
+    Ok(())
+}
+
+/// Writes the files of a tree into a folder, over what is there. They belong to whoever builds: the ids of the image mean
+/// nothing on this machine.
+///
+/// # Errors
+/// If the tree cannot be fetched or read, or the folder not be written.
+pub fn folder(tree: &Tree, site: &Site<'_>, folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).at("create the folder", folder)?;
+    let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
+    let (from, to) = (Root::of(&mounted)?, Root::open(folder)?);
+    let everything = |_: &Path, _: FileType| Verdict::Take;
+    let source = Source { root: &from, filter: &everything };
+    let mut writer = Writer::new(&to, Owner::Set { uid: 0, gid: 0 }, None);
+    for selected in source.select("/")? {
+        writer.copy(&source, &selected, "/")?;
+    }
+    Ok(())
+}

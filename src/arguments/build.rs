@@ -1,0 +1,170 @@
+//! The arguments of `build`, `compile` and `check`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::inputs::Inputs;
+
+/// `layercake build`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Build {
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Name the image; may be given again.
+    #[arg(short, long, value_name = "NAME[:TAG]")]
+    pub tag: Vec<String>,
+    /// Where the result goes: `type=image|oci|docker|tar|local|none[,dest=…][,name=…][,push=true][,compression=…]`; a bare
+    /// path is `type=local`, `-` is `type=tar` on standard output.
+    #[arg(short, long, value_name = "OUTPUT")]
+    pub output: Vec<String>,
+    /// Send the image to its registry: `--output type=image,push=true`.
+    #[arg(long)]
+    pub push: bool,
+    /// Hand the image to a running docker, podman or containerd (not built yet).
+    #[arg(long)]
+    pub load: bool,
+    /// Print nothing but the image's digest.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Write the image's digest to a file.
+    #[arg(long, value_name = "FILE")]
+    pub iidfile: Option<PathBuf>,
+    /// Write what was made to a file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
+    /// How to show what happens.
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "KIND")]
+    pub progress: Progress,
+    /// Answer a question instead of building: `check`, `targets` or `outline`, with `,format=json` if wanted.
+    #[arg(long, value_name = "QUESTION")]
+    pub call: Option<String>,
+    /// The same as `--call check`.
+    #[arg(long)]
+    pub check: bool,
+    /// Add a bill of materials (not built yet).
+    #[arg(long, value_name = "ATTESTATION", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub sbom: Option<String>,
+    /// Add a statement of provenance (not built yet).
+    #[arg(long, value_name = "ATTESTATION", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub provenance: Option<String>,
+    /// Show where the time went (not built yet).
+    #[arg(long, value_name = "FILE.html", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
+    pub timings: Option<String>,
+    /// What to do when a RUN fails (not built yet).
+    #[arg(long, value_name = "ACTION")]
+    pub on_error: Option<String>,
+    /// Run what the cache has all the same, and compare (not built yet).
+    #[arg(long)]
+    pub audit: bool,
+    /// Make the same bytes on every machine (not built yet).
+    #[arg(long)]
+    pub reproducible: bool,
+    /// Learn what each RUN reads (not built yet).
+    #[arg(long, value_name = "MODE")]
+    pub read_sets: Option<String>,
+}
+
+/// How to show what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// `tty` on a terminal, `plain` elsewhere.
+    Auto,
+    /// What is under way, redrawn in place.
+    Tty,
+    /// A line for everything that happens.
+    Plain,
+    /// A JSON object a line.
+    Json,
+}
+
+/// `layercake compile`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Compile {
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Emit::Plan)]
+    pub emit: Emit,
+    /// Show a pass at work (not built yet).
+    #[arg(long, value_name = "PASS")]
+    pub before_after: Option<String>,
+    /// Say for each step whether the cache has it (not built yet).
+    #[arg(long)]
+    pub predict: bool,
+    /// Compare with a stored plan (not built yet).
+    #[arg(long, value_name = "FILE")]
+    pub verify: Option<PathBuf>,
+    /// Write the plan to the file that is compared with (not built yet).
+    #[arg(long)]
+    pub bless: bool,
+    /// Write `layercake.lock` (not built yet).
+    #[arg(long)]
+    pub lock: bool,
+    /// Refuse what `layercake.lock` does not have (not built yet).
+    #[arg(long)]
+    pub locked: bool,
+}
+
+/// How to print a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people and for reviews.
+    Text,
+    /// For programs.
+    Json,
+    /// Not built yet.
+    Toml,
+    /// Not built yet.
+    Dot,
+    /// Not built yet.
+    Mermaid,
+    /// Not built yet.
+    Svg,
+    /// Not built yet.
+    Html,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// The frozen plan.
+    Plan,
+    /// Not built yet.
+    Graph,
+    /// Not built yet.
+    Program,
+    /// Not built yet.
+    Ast,
+}
+
+/// `layercake check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Rewrite what can be mended without changing the image (not built yet).
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// How to print warnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// Not built yet.
+    Sarif,
+    /// Not built yet.
+    Github,
+}

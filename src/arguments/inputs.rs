@@ -1,0 +1,89 @@
+//! The arguments that say what is built from: the same for `build`, `compile`, `check` and `explain`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What is built from.
+#[derive(Debug, Args)]
+pub struct Inputs {
+    /// The build context: a folder, `-` (a tar or a Dockerfile on standard input), a git or an http(s) URL.
+    #[arg(default_value = ".", value_name = "CONTEXT")]
+    pub context: String,
+    /// The Dockerfile; `-` is standard input [default: CONTEXT/Dockerfile].
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The stage to build, by name or index [default: the last].
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Give a build argument its value; without one, the environment's.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub build_arg: Vec<String>,
+    /// Name a further context: a folder, `docker-image://REF`, `oci-layout://DIR[:TAG]`, a URL, or another target.
+    #[arg(long, value_name = "NAME=CONTEXT")]
+    pub build_context: Vec<String>,
+    /// The platforms to build for [default: this machine's].
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_delimiter = ',')]
+    pub platform: Vec<String>,
+    /// Add a label to the image.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    /// Add an annotation to the image's manifest.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub annotation: Vec<String>,
+    /// Give the build a secret: `id=ID[,src=FILE|,env=NAME]`.
+    #[arg(long, value_name = "SECRET")]
+    pub secret: Vec<String>,
+    /// Give the build an SSH agent or key: `default|ID[=SOCKET|KEY]`.
+    #[arg(long, value_name = "SSH")]
+    pub ssh: Vec<String>,
+    /// Add a line to /etc/hosts of every RUN.
+    #[arg(long, value_name = "HOST:IP")]
+    pub add_host: Vec<String>,
+    /// The network of every RUN that does not choose its own [default: the host's].
+    #[arg(long, value_name = "MODE", value_parser = ["default", "none", "host"])]
+    pub network: Option<String>,
+    /// Size of /dev/shm of every RUN, such as 64m.
+    #[arg(long, value_name = "BYTES")]
+    pub shm_size: Option<String>,
+    /// A resource limit of every RUN, such as nofile=1024:2048.
+    #[arg(long, value_name = "TYPE=SOFT[:HARD]")]
+    pub ulimit: Vec<String>,
+    /// Allow what is forbidden by default.
+    #[arg(long, value_name = "WHAT", value_parser = ["network.host", "security.insecure"])]
+    pub allow: Vec<String>,
+    /// Show a file or folder of this machine to every RUN, read-only: what apt or pip need to reach their mirrors.
+    /// Nothing of it stays in the image, and it is no part of any key.
+    #[arg(long, value_name = "PATH[:TARGET]")]
+    pub host_file: Vec<String>,
+    /// Give every RUN a variable of this machine's environment. It does not stay in the image and is no part of any key.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub host_env: Vec<String>,
+    /// Use nothing from the cache.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Use nothing from the cache for this stage.
+    #[arg(long, value_name = "STAGE")]
+    pub no_cache_filter: Vec<String>,
+    /// Ask the registries for base images, although the store has them.
+    #[arg(long)]
+    pub pull: bool,
+    /// Take cached steps from elsewhere (not built yet).
+    #[arg(long, value_name = "SOURCE")]
+    pub cache_from: Vec<String>,
+    /// Leave cached steps elsewhere (not built yet).
+    #[arg(long, value_name = "DESTINATION")]
+    pub cache_to: Vec<String>,
+    /// How much to optimize (not built yet).
+    #[arg(short = 'O', value_name = "LEVEL", value_parser = ["0", "1", "2"])]
+    pub optimize: Option<String>,
+    /// Turn a pass on or off (not built yet).
+    #[arg(long, value_name = "NAME=on|off")]
+    pub pass: Vec<String>,
+    /// Steps under way at the same time [default: 16].
+    #[arg(short, long, value_name = "NUMBER")]
+    pub jobs: Option<usize>,
+    /// Take images from the store only.
+    #[arg(long)]
+    pub offline: bool,
+}

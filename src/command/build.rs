@@ -1,0 +1,199 @@
+//! `build`: from inputs to an image, and to where it is wanted.
+
+mod output;
+mod surroundings;
+
+use layercake_cache::KeyHasher;
+use layercake_compiler::plan::Plan;
+use layercake_executor::assemble::{Assembled, Assembly, assemble};
+use layercake_executor::build::error::{Error, StepError};
+use layercake_executor::build::product::Product;
+use layercake_executor::build::site::{Bases, Reuse, Site};
+use layercake_executor::build::{event::Event, materialize};
+use layercake_executor::image::descriptor::Descriptor;
+use layercake_executor::image::reference::Reference;
+use layercake_executor::layer::blob::Options;
+use layercake_executor::registry;
+use layercake_executor::registry::client::Client;
+use layercake_executor::registry::event::ignore;
+use layercake_executor::{namespace, op};
+use serde_json::json;
+
+use super::inputs::{self, Inputs, Resolver, key_value};
+use super::registry::client_unless;
+use crate::arguments::build::Build;
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::paint::Paint;
+use crate::terminal::progress::Progress;
+use crate::terminal::{diagnostic, output as streams};
+use output::Output;
+
+/// `layercake build`.
+///
+/// # Errors
+/// If the inputs are wrong, a step fails, or the result cannot be put where it is wanted.
+pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
+    not_built(arguments)?;
+    // Before there are threads: a process that has some enters no user namespace.
+    namespace::enter()?;
+    let outputs = Output::all(arguments)?;
+    let names =
+        arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
+    let settings = Settings::read(inputs::project(&arguments.inputs))?;
+    let inputs = Inputs::read(&arguments.inputs)?;
+    let store = inputs::open_store(&settings)?;
+    let client = client_unless(arguments.inputs.offline, &settings);
+    let freshness = inputs::freshness(&arguments.inputs);
+    let (compilation, bases) =
+        inputs.compile(&Resolver { store: &store, client: client.as_ref(), freshness }, paint)?;
+    let plan = &compilation.plan;
+
+    let surroundings = surroundings::read(arguments, &settings)?;
+    let progress = Progress::new(plan, (!arguments.quiet).then_some(arguments.progress), paint);
+    let listener = |event: Event<'_>| progress.event(event);
+    let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
+    let unwanted = &arguments.inputs.no_cache_filter;
+    let reuse = |step: &layercake_compiler::plan::Step| {
+        let is_refused =
+            arguments.inputs.no_cache || unwanted.iter().any(|stage| stage.eq_ignore_ascii_case(&step.origin.stage));
+        if is_refused { Reuse::Refused } else { Reuse::Allowed }
+    };
+    let site = Site {
+        store: &store,
+        bases: &bases,
+        fetch: &fetch,
+        contexts: &inputs.contexts,
+        surroundings: &surroundings,
+        reuse: &reuse,
+        jobs: arguments.inputs.jobs.unwrap_or(settings.jobs),
+        epoch: settings.source_date_epoch,
+        listener: &listener,
+    };
+    let products = materialize(plan, &site).map_err(|error| failed(&error, plan, &inputs, paint))?;
+
+    let mut images = Vec::new();
+    for output in &outputs {
+        let image = if output.kind.is_image() {
+            let annotations =
+                arguments.inputs.annotation.iter().map(|text| {
+                    key_value(text, "--annotation").map(|(name, value)| (name.to_owned(), value.to_owned()))
+                });
+            let assembly = Assembly {
+                layers: Options { compression: output.compression, epoch: settings.source_date_epoch },
+                epoch: settings.source_date_epoch,
+                annotations: annotations.collect::<Result<_, _>>()?,
+            };
+            Some(assemble(plan, &products, &bases, &store, &assembly).map_err(|error| broken(&error))?)
+        } else {
+            None
+        };
+        output.put(plan, &products, image.as_ref(), &names, &site, client.as_ref(), paint)?;
+        images.extend(image);
+    }
+    report(arguments, plan, images.first(), &names)
+}
+
+/// Brings a layer of a base image into the store, from the repository that its image came from.
+fn fetch(
+    store: &layercake_cache::Store,
+    client: Option<&Client>,
+    bases: &Bases,
+    layer: &Descriptor,
+) -> Result<(), registry::error::Error> {
+    // Several steps may want it at once.
+    let key = KeyHasher::new("layercake fetch 1").field(layer.digest.as_bytes()).finish();
+    let _claim = store.claim(&key)?;
+    if store.has_blob(&layer.digest) {
+        return Ok(());
+    }
+    let image = bases.values().find(|image| image.manifest.layers.iter().any(|known| known.digest == layer.digest));
+    match (client, image.and_then(|image| image.reference.as_ref())) {
+        (Some(client), Some(reference)) => client.fetch_layers(store, reference, std::slice::from_ref(layer), &ignore),
+        _ => Ok(()),
+    }
+}
+
+/// The failure of a step, told with the line it stands on.
+fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
+    let step = &plan.steps[error.step.index()];
+    let message = match error.cause.as_ref() {
+        Error::Run(op::run::Error::Failed { .. }) => error.cause.to_string(),
+        cause => format!("{}: {cause}", step.origin.name),
+    };
+    let help = error.cause.help();
+    let line = usize::try_from(step.origin.line).unwrap_or_default();
+    let source = &inputs.parsed.source;
+    let place = diagnostic::render_line(&message, line, help.as_deref(), source, &inputs.file, paint);
+    if let Error::Run(op::run::Error::Failed { tail, .. }) = error.cause.as_ref()
+        && !tail.trim().is_empty()
+    {
+        let lines: Vec<&str> = tail.lines().collect();
+        let last = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+        streams::tell(&format!("{}\n{}\n\n", paint.dim("the last lines of its output:"), last.join("\n")));
+    }
+    streams::tell(&place);
+    Failure::new(error.cause.fault(), format!("`{}` failed", step.origin.name))
+}
+
+/// How many lines of a failed command's output are repeated.
+const TAIL_LINES: usize = 20;
+
+/// A failure that belongs to no step.
+fn broken(error: &Error) -> Failure {
+    let failure = Failure::new(error.fault(), error);
+    match error.help() {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// Says what was made: on standard output, and in the files that were asked for.
+fn report(arguments: &Build, plan: &Plan, image: Option<&Assembled>, names: &[Reference]) -> Result<(), Failure> {
+    let Some(image) = image else { return Ok(()) };
+    let digest = image.descriptor.digest;
+    if let Some(path) = &arguments.iidfile {
+        super::transport::write_file(path, |out| write(out, &digest.to_string(), path))?;
+    }
+    if let Some(path) = &arguments.metadata_file {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let metadata = json!({
+            "containerimage.digest": digest,
+            "containerimage.config.digest": image.config_digest,
+            "containerimage.descriptor": image.descriptor,
+            "image.name": names.join(","),
+            "layercake.target": plan.target,
+        });
+        let text = serde_json::to_string_pretty(&metadata).expect("metadata has only text keys");
+        super::transport::write_file(path, |out| write(out, &format!("{text}\n"), path))?;
+    }
+    streams::line(&digest.to_string())
+}
+
+fn write(out: &mut dyn std::io::Write, text: &str, path: &std::path::Path) -> Result<(), Failure> {
+    out.write_all(text.as_bytes())
+        .map_err(|error| Failure::environment(format!("cannot write `{}`: {error}", path.display())))
+}
+
+/// What the arguments may say and this version cannot do.
+fn not_built(arguments: &Build) -> Result<(), Failure> {
+    let wanted = [
+        ("--load", arguments.load),
+        ("--call", arguments.call.is_some()),
+        ("--check", arguments.check),
+        ("--sbom", arguments.sbom.is_some()),
+        ("--provenance", arguments.provenance.as_deref().is_some_and(|value| value != "false")),
+        ("--timings", arguments.timings.is_some()),
+        ("--on-error", arguments.on_error.is_some()),
+        ("--audit", arguments.audit),
+        ("--reproducible", arguments.reproducible),
+        ("--read-sets", arguments.read_sets.as_deref().is_some_and(|value| value != "off")),
+    ];
+    match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
+        Some((name, _)) => Err(Failure::not_built(format!("`build {name}`"))),
+        None => Ok(()),
+    }
+}
+
+/// What a plan has become, for outputs.
+type Products = [Product];

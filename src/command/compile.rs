@@ -1,0 +1,53 @@
+//! `compile`: the plan of a build. Nothing is run, and nothing is fetched but the configurations of base images.
+
+use serde_json::json;
+
+use super::inputs::{Inputs, Resolver};
+use super::registry;
+use crate::arguments::build::{Compile, Emit, PlanFormat};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::output;
+use crate::terminal::paint::Paint;
+
+/// `layercake compile`.
+///
+/// # Errors
+/// If the Dockerfile is wrong, or a base image cannot be found out about.
+pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
+    not_built(arguments)?;
+    let settings = Settings::read(super::inputs::project(&arguments.inputs))?;
+    let inputs = Inputs::read(&arguments.inputs)?;
+    let store = super::inputs::open_store(&settings)?;
+    let client = registry::client_unless(arguments.inputs.offline, &settings);
+    let freshness = super::inputs::freshness(&arguments.inputs);
+    let resolver = Resolver { store: &store, client: client.as_ref(), freshness };
+    let (compilation, _) = inputs.compile(&resolver, paint)?;
+    match arguments.format {
+        PlanFormat::Text => output::result(&compilation.plan.to_string()),
+        PlanFormat::Json => {
+            let mut plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
+            plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
+            output::line(&serde_json::to_string_pretty(&plan).expect("a value is always JSON"))
+        }
+        PlanFormat::Toml | PlanFormat::Dot | PlanFormat::Mermaid | PlanFormat::Svg | PlanFormat::Html => {
+            Err(Failure::not_built("this format of a plan"))
+        }
+    }
+}
+
+fn not_built(arguments: &Compile) -> Result<(), Failure> {
+    let wanted = [
+        ("--emit", arguments.emit != Emit::Plan),
+        ("--before-after", arguments.before_after.is_some()),
+        ("--predict", arguments.predict),
+        ("--verify", arguments.verify.is_some()),
+        ("--bless", arguments.bless),
+        ("--lock", arguments.lock),
+        ("--locked", arguments.locked),
+    ];
+    match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
+        Some((name, _)) => Err(Failure::not_built(format!("`compile {name}`"))),
+        None => Ok(()),
+    }
+}

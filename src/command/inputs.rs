@@ -1,0 +1,232 @@
+//! What is built from: arguments become a source, contexts, a request to the compiler, and base images.
+
+mod bases;
+mod context;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use layercake_cache::Store;
+use layercake_compiler::oci::ContainerConfig;
+use layercake_compiler::platform::Platform;
+use layercake_compiler::{
+    BaseRequest, Bases, Compilation, Diagnostic, NamedContext, Outcome, Parsed, Request, Severity, compile, parse,
+};
+use layercake_executor::build::site::{self, ContextFolder};
+
+pub use bases::{Freshness, Resolver};
+pub use values::{bytes, host_line, key_value, limit, secret};
+
+use crate::arguments::inputs as arguments;
+use crate::failure::Failure;
+use crate::settings;
+use crate::terminal::paint::Paint;
+use crate::terminal::{diagnostic, output};
+
+/// What is built from.
+pub struct Inputs {
+    /// What people know the Dockerfile as.
+    pub file: String,
+    /// The Dockerfile, parsed.
+    pub parsed: Parsed,
+    /// What the compiler is asked for.
+    pub request: Request,
+    /// The folders that files are copied from.
+    pub contexts: BTreeMap<Option<String>, ContextFolder>,
+}
+
+impl Inputs {
+    /// Reads what the arguments name.
+    ///
+    /// # Errors
+    /// If something is not there, or an argument means nothing.
+    pub fn read(arguments: &arguments::Inputs) -> Result<Self, Failure> {
+        not_built(arguments)?;
+        let place = context::locate(arguments)?;
+        let mut contexts = BTreeMap::new();
+        let mut named_contexts = BTreeMap::new();
+        for text in &arguments.build_context {
+            let (name, value) = key_value(text, "--build-context")?;
+            let (meaning, folder) = context::named(value)?;
+            // Names of stages and contexts know no case.
+            let name = name.to_ascii_lowercase();
+            contexts.extend(folder.map(|folder| (Some(name.clone()), folder)));
+            named_contexts.insert(name, meaning);
+        }
+        let build_platform = host_platform();
+        let platform = match arguments.platform.as_slice() {
+            [] => build_platform.clone(),
+            [platform] => platform_or_host(Some(platform))?,
+            _ => return Err(Failure::not_built("building for several platforms at once")),
+        };
+        let labels = arguments.label.iter().map(|text| match text.split_once('=') {
+            Some((name, value)) => (name.to_owned(), value.to_owned()),
+            None => (text.clone(), String::new()),
+        });
+        let request = Request {
+            target: arguments.target.clone().filter(|target| !target.is_empty()),
+            build_args: build_args(&arguments.build_arg),
+            labels: labels.collect(),
+            build_platform,
+            named_contexts,
+            ignore: place.context.as_ref().map(|context| context.ignore.clone()).unwrap_or_default(),
+            ..Request::new(platform)
+        };
+        contexts.extend(place.context.map(|context| (None, context)));
+        Ok(Self { file: place.file, parsed: parse(&place.text), request, contexts })
+    }
+
+    /// Compiles, finding out about base images as the compiler asks for them. Warnings are told.
+    ///
+    /// # Errors
+    /// What is wrong with the Dockerfile, or a base image that cannot be had.
+    pub fn compile(&self, resolver: &Resolver<'_>, paint: Paint) -> Result<(Compilation, site::Bases), Failure> {
+        let mut known = bases::Known::default();
+        let compiled =
+            self.ask(resolver, paint, &mut known, |bases| match compile(&self.parsed, &self.request, bases) {
+                Ok(Outcome::Compiled(compilation)) => Ok(Ok(*compilation)),
+                Ok(Outcome::NeedsBases(requests)) => Err(requests),
+                Err(diagnostics) => Ok(Err(diagnostics)),
+            })?;
+        match compiled {
+            Ok(compilation) => {
+                self.tell(&compilation.warnings, paint);
+                Ok((compilation, known.for_executor))
+            }
+            Err(diagnostics) => Err(self.refused(&diagnostics, paint)),
+        }
+    }
+
+    /// Asks the compiler until it needs to know no more base images.
+    ///
+    /// # Errors
+    /// If a base image cannot be had.
+    pub fn until_done<T>(
+        &self,
+        resolver: &Resolver<'_>,
+        paint: Paint,
+        attempt: impl Fn(&Bases) -> Result<T, Vec<BaseRequest>>,
+    ) -> Result<T, Failure> {
+        self.ask(resolver, paint, &mut bases::Known::default(), attempt)
+    }
+
+    fn ask<T>(
+        &self,
+        resolver: &Resolver<'_>,
+        paint: Paint,
+        known: &mut bases::Known,
+        attempt: impl Fn(&Bases) -> Result<T, Vec<BaseRequest>>,
+    ) -> Result<T, Failure> {
+        loop {
+            match attempt(&known.for_compiler) {
+                Ok(answer) => return Ok(answer),
+                Err(requests) => resolver.resolve(&requests, self, known, paint)?,
+            }
+        }
+    }
+
+    /// Tells diagnostics on standard error.
+    pub fn tell(&self, diagnostics: &[Diagnostic], paint: Paint) {
+        output::tell(&diagnostic::render(diagnostics, &self.parsed.source, &self.file, paint));
+    }
+
+    fn refused(&self, diagnostics: &[Diagnostic], paint: Paint) -> Failure {
+        self.tell(diagnostics, paint);
+        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
+        Failure::input(format!("`{}` has {errors}", self.file))
+    }
+}
+
+/// The folder whose `layercake.toml` counts: that of the context, if it is one of this machine.
+#[must_use]
+pub fn project(arguments: &arguments::Inputs) -> &Path {
+    let context = Path::new(&arguments.context);
+    if context.is_dir() { context } else { Path::new(".") }
+}
+
+/// Whether base images in the store are good enough.
+#[must_use]
+pub fn freshness(arguments: &arguments::Inputs) -> Freshness {
+    if arguments.pull { Freshness::Newest } else { Freshness::AsStored }
+}
+
+/// The store that holds base images, for those who resolve them.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open_store(settings: &settings::Settings) -> Result<Store, Failure> {
+    Ok(Store::open(&settings.home)?)
+}
+
+/// The values of build arguments: what is given, or the environment's. One that has none is not set.
+fn build_args(arguments: &[String]) -> Vec<(String, String)> {
+    arguments.iter().filter_map(|text| settings::assignment(text)).collect()
+}
+
+/// What the arguments may say and this version cannot do.
+fn not_built(arguments: &arguments::Inputs) -> Result<(), Failure> {
+    let wanted = [
+        ("--cache-from", !arguments.cache_from.is_empty()),
+        ("--cache-to", !arguments.cache_to.is_empty()),
+        ("-O", arguments.optimize.is_some()),
+        ("--pass", !arguments.pass.is_empty()),
+        ("--ssh", !arguments.ssh.is_empty()),
+    ];
+    match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
+        Some((name, _)) => Err(Failure::not_built(format!("`{name}`"))),
+        None => Ok(()),
+    }
+}
+
+/// This machine's platform.
+#[must_use]
+pub fn host_platform() -> Platform {
+    Platform::new("linux", std::env::consts::ARCH, "")
+}
+
+/// The platform that an argument names, or this machine's.
+///
+/// # Errors
+/// If it names none.
+pub fn platform_or_host(argument: Option<&str>) -> Result<Platform, Failure> {
+    argument.map_or_else(|| Ok(host_platform()), |text| text.parse().map_err(Failure::input))
+}
+
+/// The time of now, or of `SOURCE_DATE_EPOCH`, as RFC 3339.
+#[must_use]
+pub fn now(epoch: Option<i64>) -> String {
+    let seconds = epoch.unwrap_or_else(|| jiff::Timestamp::now().as_second());
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+/// The instructions that `import --change` takes, as docker's.
+const CHANGES: [&str; 10] =
+    ["CMD", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"];
+
+/// The configuration of an image from scratch with these instructions.
+///
+/// # Errors
+/// If one of them is none of those that only change the configuration, or is wrong.
+pub fn changed_config(changes: &[String]) -> Result<ContainerConfig, Failure> {
+    for change in changes {
+        let name = change.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        if !CHANGES.contains(&name.as_str()) || change.contains('\n') {
+            return Err(Failure::input(format!("`{change}` is no change of a configuration"))
+                .help(format!("begin it with one of {}", CHANGES.join(", "))));
+        }
+    }
+    let parsed = parse(&format!("FROM scratch\n{}\n", changes.join("\n")));
+    match compile(&parsed, &Request::new(host_platform()), &Bases::new()) {
+        Ok(Outcome::Compiled(compilation)) => Ok(compilation.plan.image.config),
+        Ok(Outcome::NeedsBases(_)) => unreachable!("scratch is no image that one could ask for"),
+        Err(diagnostics) => {
+            let rendered = diagnostic::render(&diagnostics, &parsed.source, "--change", Paint::Plain);
+            Err(Failure::input(format!("the changes are wrong\n{}", rendered.trim_end())))
+        }
+    }
+}
+
+/// What a name of `--build-context` means to the compiler, and its folder if it has one.
+type Named = (NamedContext, Option<ContextFolder>);

@@ -1,0 +1,100 @@
+//! Base images: from the store, or from their registry, side by side.
+
+use std::thread;
+
+use layercake_cache::Store;
+use layercake_compiler::{BaseImage, BaseRequest, Bases};
+use layercake_executor::build::site;
+use layercake_executor::image::local::{Images, LocalImage};
+use layercake_executor::image::reference::Reference;
+use layercake_executor::registry::client::Client;
+use layercake_executor::registry::event;
+
+use super::Inputs;
+use crate::failure::Failure;
+use crate::terminal::paint::Paint;
+use crate::terminal::{diagnostic, output};
+
+/// Finds out about base images.
+pub struct Resolver<'a> {
+    /// Where they may be already.
+    pub store: &'a Store,
+    /// Where else they may be; `None` is nowhere.
+    pub client: Option<&'a Client>,
+    /// Whether those in the store are good enough.
+    pub freshness: Freshness,
+}
+
+/// Whether images in the store are good enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// They are.
+    AsStored,
+    /// The registry is asked.
+    Newest,
+}
+
+/// What has been found out, for the compiler and for the executor.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) for_compiler: Bases,
+    pub(super) for_executor: site::Bases,
+}
+
+impl Resolver<'_> {
+    /// Finds out about the images that the compiler asks for.
+    pub(super) fn resolve(
+        &self,
+        requests: &[BaseRequest],
+        inputs: &Inputs,
+        known: &mut Known,
+        paint: Paint,
+    ) -> Result<(), Failure> {
+        let found: Vec<Result<LocalImage, Failure>> = thread::scope(|scope| {
+            let threads: Vec<_> = requests.iter().map(|request| scope.spawn(|| self.one(request))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a thread that panics is a bug")).collect()
+        });
+        for (request, image) in requests.iter().zip(found) {
+            let image = image.map_err(|failure| place(&failure, request, inputs, paint))?;
+            let base = BaseImage {
+                digest: Some(image.manifest_digest.to_string()),
+                platform: image.config.platform(),
+                config: image.config.config.clone(),
+                author: image.config.author.clone(),
+            };
+            known.for_compiler.insert(request, base);
+            known.for_executor.insert((request.reference.clone(), request.platform.clone()), image);
+        }
+        Ok(())
+    }
+
+    fn one(&self, request: &BaseRequest) -> Result<LocalImage, Failure> {
+        let reference: Reference = request.reference.parse().map_err(Failure::input)?;
+        let images = Images::new(self.store);
+        let stored = images.resolve(&reference, &request.platform)?;
+        match (stored, self.client, self.freshness) {
+            (Some(image), None, _) | (Some(image), _, Freshness::AsStored) => Ok(image),
+            (_, Some(client), _) => Ok(client.resolve(self.store, &reference, &request.platform, &event::ignore)?),
+            (None, None, _) => Err(self.absent(&images, &reference, request)?),
+        }
+    }
+
+    /// Why an image is not in the store: it is not there at all, or not for this platform.
+    fn absent(&self, images: &Images<'_>, reference: &Reference, request: &BaseRequest) -> Result<Failure, Failure> {
+        let message = match images.named(reference)? {
+            Some(_) => format!("the store has `{}`, but not for {}", reference.familiar(), request.platform),
+            None => format!("the store has no image `{}`, and no registry may be asked", reference.familiar()),
+        };
+        Ok(Failure::environment(message)
+            .help("leave out `--offline`, or bring the image in with `layercake load` or `layercake import`"))
+    }
+}
+
+/// Tells the failure with the line that names the image.
+fn place(failure: &Failure, request: &BaseRequest, inputs: &Inputs, paint: Paint) -> Failure {
+    let source = &inputs.parsed.source;
+    let line = source.line(request.span.start);
+    let text = diagnostic::render_line(failure.message(), line, failure.advice(), source, &inputs.file, paint);
+    output::tell(&text);
+    Failure::new(failure.fault(), format!("cannot start from `{}`", request.reference))
+}

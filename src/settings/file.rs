@@ -1,0 +1,83 @@
+//! The files that hold settings: `layercake.toml` of a project, `config.toml` of a user.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::num::NonZero;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// What a file may hold. A key that nobody knows is an error: it would do nothing, and its author would not notice.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct File {
+    /// How to build.
+    pub build: Build,
+    /// What of this machine every `RUN` may see. In the user's file only.
+    pub host: Host,
+    /// By the registry's host and port.
+    pub registry: BTreeMap<String, Registry>,
+}
+
+/// How to build.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Build {
+    /// Steps under way at the same time.
+    pub jobs: Option<NonZero<usize>>,
+}
+
+/// What of this machine every `RUN` may see.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Host {
+    /// `PATH` or `PATH:TARGET`.
+    pub files: Vec<String>,
+    /// `NAME` or `NAME=VALUE`.
+    pub env: Vec<String>,
+}
+
+/// How to speak with a registry.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Registry {
+    /// Whether plain HTTP or a certificate that nobody vouches for will do.
+    pub insecure: bool,
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's own.
+    User,
+    /// One that came with the project.
+    Project,
+}
+
+impl File {
+    /// Reads a file; one that does not exist says nothing.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no TOML, or holds what it may not hold.
+    pub fn read(path: &Path, origin: Origin) -> Result<Self, Failure> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(Failure::environment(format!("cannot read `{}`: {error}", path.display()))),
+        };
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            Failure::input(format!("`{}` is not right:\n{}", path.display(), error.to_string().trim_end()))
+        })?;
+        // Whoever can write to a repository could otherwise read every file of those who build it.
+        if origin == Origin::Project && !(file.host.files.is_empty() && file.host.env.is_empty()) {
+            return Err(Failure::input(format!("`{}` has a section `[host]`", path.display()))
+                .help("move it to your own `config.toml`: a project may not show files of your machine to its build"));
+        }
+        Ok(file)
+    }
+}
