@@ -2,7 +2,7 @@
 
 mod error;
 mod input;
-mod outbound;
+pub(crate) mod outbound;
 mod port;
 mod proxy;
 mod run;

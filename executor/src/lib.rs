@@ -12,6 +12,7 @@ mod mount;
 pub mod namespace;
 pub mod op;
 pub mod overlay;
+pub mod probe;
 pub mod registry;
 pub mod root;
 pub mod sandbox;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, reason};
 use crate::sandbox;
 
 /// Why a container could not be run.
@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
     /// A port of the machine's cannot be had.
-    #[error("cannot publish a port on `{address}`: {source}")]
+    #[error("cannot publish a port on `{address}`: {}", reason(source))]
     Publish {
         /// The address and port.
         address: SocketAddr,
@@ -24,7 +24,7 @@ pub enum Error {
     #[error("the standard input is not a terminal")]
     NoTerminal,
     /// The terminal, the signals or the threads that pass things on fail.
-    #[error("cannot {operation}: {source}")]
+    #[error("cannot {operation}: {}", reason(source))]
     System {
         /// What was tried, as a verb and its object.
         operation: &'static str,

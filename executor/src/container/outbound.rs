@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
+use crate::fault::reason;
+
 /// Why there is no `pasta`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoPasta {
@@ -21,7 +23,7 @@ pub enum NoPasta {
 }
 
 /// A `pasta` that serves a container, until this is dropped.
-pub(super) struct Outbound {
+pub(crate) struct Outbound {
     process: Child,
 }
 
@@ -33,8 +35,8 @@ impl Drop for Outbound {
 }
 
 /// Starts it, and returns when the container's device is there; otherwise says why not.
-pub(super) fn start(namespace: &OwnedFd) -> Result<Outbound, NoPasta> {
-    let failing = |error: io::Error| NoPasta::Failing { message: error.to_string() };
+pub(crate) fn start(namespace: &OwnedFd) -> Result<Outbound, NoPasta> {
+    let failing = |error: io::Error| NoPasta::Failing { message: reason(&error) };
     let mut command = Command::new("pasta");
     command
         .args(["--config-net", "--quiet", "--stderr", "--foreground"])

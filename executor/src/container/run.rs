@@ -9,6 +9,7 @@ use super::outbound::{self, NoPasta, Outbound};
 use super::port::Port;
 use super::proxy::{self, Proxy};
 use super::{input, signal, terminal};
+use crate::fault::reason;
 use crate::sandbox::{self, Outcome, Running, Spec, Standard};
 
 /// A container.
@@ -77,12 +78,12 @@ pub fn run(container: &Container, mut notice: impl FnMut(Notice)) -> Result<Outc
     spec.terminal = (container.streams == Streams::Terminal).then(terminal::size);
     let mut ways: (Option<Outbound>, Option<Proxy>) = (None, None);
     let running = sandbox::start_connected(&spec, standard(container.streams)?, |namespace| {
-        let namespace = namespace.try_clone_to_owned().map_err(|error| error.to_string())?;
+        let namespace = namespace.try_clone_to_owned().map_err(|error| reason(&error))?;
         match outbound::start(&namespace) {
             Ok(outbound) => ways.0 = Some(outbound),
             Err(reason) => notice(Notice::NoWayOut { reason }),
         }
-        let proxy = Proxy::start(std::mem::take(&mut listening), &namespace).map_err(|error| error.to_string())?;
+        let proxy = Proxy::start(std::mem::take(&mut listening), &namespace).map_err(|error| reason(&error))?;
         ways.1 = Some(proxy);
         Ok(())
     })?;

@@ -228,7 +228,7 @@ fn ports_in_use_are_named() {
     let mut command = runner(&little, &spec, &["output", &format!("127.0.0.1:{port}:80")]);
     let output = command.stderr(Stdio::piped()).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    let expected = format!("error: cannot publish a port on `127.0.0.1:{port}`: Address already in use");
+    let expected = format!("error: cannot publish a port on `127.0.0.1:{port}`: address already in use");
     assert!(text.starts_with(&expected), "{text}");
     assert!(text.ends_with("help: publish on another port, or stop what uses this one\n"), "{text}");
 }

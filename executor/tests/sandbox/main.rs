@@ -17,6 +17,7 @@ mod little;
 mod mounts;
 mod outcome;
 mod overlay;
+mod probe;
 mod user;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         overlay::TESTS,
         lifetime::TESTS,
         container::TESTS,
+        probe::TESTS,
         cost::TESTS,
     ];
     let passed = harness::run(&suites.concat());
