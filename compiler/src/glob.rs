@@ -119,11 +119,10 @@ impl Glob {
 
     /// Marks a place as reached, and those behind it that may take no character.
     fn enter(&self, states: &mut [State], place: usize) {
-        for place in place..states.len() {
-            if states[place].at {
+        for (place, state) in states.iter_mut().enumerate().skip(place) {
+            if std::mem::replace(&mut state.at, true) {
                 return;
             }
-            states[place].at = true;
             if !matches!(self.tokens.get(place), Some(Token::Star | Token::Anything | Token::Folders)) {
                 return;
             }

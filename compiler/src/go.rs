@@ -17,13 +17,22 @@ pub fn quote(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\x0b' => out.push_str("\\v"),
             character if is_printable(character) => out.push(character),
-            character if u32::from(character) < 0x80 => out.push_str(&format!("\\x{:02x}", u32::from(character))),
-            character if u32::from(character) < 0x1_0000 => out.push_str(&format!("\\u{:04x}", u32::from(character))),
-            character => out.push_str(&format!("\\U{:08x}", u32::from(character))),
+            character => out.extend(escaped(u32::from(character))),
         }
     }
     out.push('"');
     out
+}
+
+/// A character by its number.
+fn escaped(code: u32) -> impl Iterator<Item = char> {
+    let (mark, digits) = match code {
+        ..0x80 => ('x', 2),
+        0x80..0x1_0000 => ('u', 4),
+        _ => ('U', 8),
+    };
+    let digit = move |place: u32| char::from_digit(code >> (4 * place) & 0xf, 16);
+    ['\\', mark].into_iter().chain((0..digits).rev().filter_map(digit))
 }
 
 /// What Go prints as it is: close to its `unicode.IsPrint`, without the tables of unassigned characters.

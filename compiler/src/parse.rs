@@ -88,7 +88,9 @@ impl Reader {
         let mut comments: Vec<Word> = Vec::new();
         while let Some(line) = lines.next() {
             if let Some(comment) = self.directive(line, &mut directives) {
-                note(&mut comments, comment);
+                if let Some(comment) = comment {
+                    note(&mut comments, &comment);
+                }
                 continue;
             }
             let Some(joined) = join(line, self.ast.escape, &mut lines) else { continue };
@@ -158,18 +160,17 @@ impl Reader {
             let warning = Diagnostic::warning(Rule::NoEmptyContinuation, place, "Empty continuation line");
             self.diagnostics.push(warning.help("remove the empty line, or make it a comment"));
         }
-        let mut instruction = match split(line, comments, self.ast.escape, last) {
+        let mut instruction = match split(line, comments, self.ast.escape, last, 0) {
             Ok(instruction) => instruction,
             Err(error) => {
                 self.diagnostics.push(*error);
                 return Some(());
             }
         };
-        if instruction.can_open_heredocs() && instruction.line.text().contains("<<") {
-            if let Err(error) = read_heredocs(&mut instruction, lines) {
-                self.diagnostics.push(*error);
-                return None;
-            }
+        let opens_heredocs = instruction.can_open_heredocs() && instruction.line.text().contains("<<");
+        if opens_heredocs && let Err(error) = read_heredocs(&mut instruction, lines) {
+            self.diagnostics.push(*error);
+            return None;
         }
         instruction.span = whole.to(instruction.span);
         match command::typed(&instruction, &mut self.diagnostics) {
@@ -199,38 +200,43 @@ impl<'a> Comment<'a> {
 }
 
 /// Adds a comment to those that stand above the next instruction; one without text separates.
-fn note(comments: &mut Vec<Word>, comment: Option<Comment<'_>>) {
-    match comment {
-        None => {}
-        Some(Comment { text: "", .. }) => comments.clear(),
-        Some(Comment { text, start }) => {
-            comments.push(Word { text: text.to_owned(), span: Span::new(start, start + text.len()) });
-        }
+fn note(comments: &mut Vec<Word>, comment: &Comment<'_>) {
+    let Comment { text, start } = *comment;
+    if text.is_empty() {
+        comments.clear();
+    } else {
+        comments.push(Word { text: text.to_owned(), span: Span::new(start, start + text.len()) });
     }
 }
 
 /// Splits a logical line into its name, flags and arguments.
-fn split(line: Line, comments: Vec<Word>, escape: Escape, last: usize) -> Result<Instruction, Box<Diagnostic>> {
-    let rest = Rest::new(&line, 0, line.text().len()).trim();
+fn split(
+    line: Line,
+    comments: Vec<Word>,
+    escape: Escape,
+    last_line: usize,
+    depth: usize,
+) -> Result<Instruction, Box<Diagnostic>> {
+    let span = line.span(0, line.text().len());
+    let (keyword, flags, arguments) = words(Rest::new(&line, 0, line.text().len()).trim(), escape, span, depth)?;
+    let (heredocs, command) = (Vec::new(), None);
+    Ok(Instruction { keyword, flags, arguments, heredocs, comments, line, span, last_line, command })
+}
+
+/// The name, flags and arguments of an instruction.
+fn words(
+    rest: Rest<'_>,
+    escape: Escape,
+    span: Span,
+    depth: usize,
+) -> Result<(Word, Vec<Word>, Arguments), Box<Diagnostic>> {
     let text = rest.text();
     let end = text.find(BLANK).unwrap_or(text.len());
     let keyword = rest.part(0, end);
     let behind = rest.skip(text.len() - text[end..].trim_start_matches(BLANK).len());
     let (flags, behind) = flag_words::split(behind, escape);
-    let span = line.span(0, line.text().len());
-    let arguments = arguments::split(&keyword.text, behind.trim(), escape, span)?;
-    let (heredocs, command) = (Vec::new(), None);
-    Ok(Instruction {
-        keyword,
-        flags,
-        arguments,
-        heredocs,
-        comments,
-        span,
-        last_line: last,
-        command,
-        line: line.clone(),
-    })
+    let arguments = arguments::split(&keyword.text, behind.trim(), escape, span, depth)?;
+    Ok((keyword, flags, arguments))
 }
 
 /// Reads the heredocs that a line opens from the lines below it.

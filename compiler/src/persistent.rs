@@ -10,6 +10,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Map<V> {
     root: Tree<V>,
+    length: usize,
 }
 
 type Tree<V> = Option<Arc<Node<V>>>;
@@ -25,7 +26,7 @@ struct Node<V> {
 
 impl<V> Default for Map<V> {
     fn default() -> Self {
-        Self { root: None }
+        Self { root: None, length: 0 }
     }
 }
 
@@ -43,8 +44,14 @@ impl<V: Clone> Map<V> {
         None
     }
 
+    /// How many names it has.
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
     /// Gives a name a value.
     pub(crate) fn insert(&mut self, name: &str, value: V) {
+        self.length += usize::from(self.get(name).is_none());
         let node = Node { name: name.into(), priority: priority(name), value, left: None, right: None };
         self.root = Some(Arc::new(insert(self.root.as_ref(), node)));
     }

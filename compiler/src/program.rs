@@ -22,6 +22,8 @@ pub struct Program {
     pub config: ContainerConfig,
     /// Its author.
     pub author: Option<String>,
+    /// The time that everything in the image is said to be of, in seconds since 1970.
+    pub source_date_epoch: Option<i64>,
 }
 
 /// The place of a stage in the Dockerfile, from 0.

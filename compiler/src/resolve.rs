@@ -3,6 +3,8 @@
 //! The order and the rules are those of BuildKit's `dockerfile2llb`. It stops for base images that the caller has to find
 //! out about, and starts anew with what was found.
 
+mod config;
+mod epoch;
 mod expand;
 mod globals;
 mod header;
@@ -78,6 +80,7 @@ pub(crate) fn resolve(
     let escape = parsed.ast.escape.character();
     let globals = globals::resolve(&parsed.ast, &stages, request, target_name, findings)?;
     let headers = header::resolve(&stages, request, &globals, escape, findings)?;
+    let source_date_epoch = epoch::resolve(request, &globals, &headers, findings);
     let target = target(request, &headers, findings)?;
     let links = link::resolve(&stages, &headers, request, findings)?;
     link::check_cycles(&stages, &headers, &links, findings)?;
@@ -104,7 +107,7 @@ pub(crate) fn resolve(
         return None;
     }
     let usage = outline::usage(&facts, &walked, target);
-    let program = Box::new(walked.into_program(target, request)?);
+    let program = Box::new(Program { source_date_epoch, ..walked.into_program(target, request)? });
     Some(Resolution::Resolved { program, usage })
 }
 

@@ -28,8 +28,17 @@ pub(crate) fn nearest<'a>(name: &str, options: impl IntoIterator<Item = &'a str>
 pub(crate) fn nearest_any_case(name: &str, options: &[&str]) -> Option<String> {
     let lower = name.to_lowercase();
     let options: Vec<String> = options.iter().map(|option| option.to_lowercase()).collect();
-    let found = nearest(&lower, options.iter().map(String::as_str))?;
+    // Swapped letters are the likeliest slip, though each swap counts as two edits.
+    let swapped = options.iter().map(String::as_str).filter(|option| letters(option) == letters(&lower));
+    let found = nearest(&lower, swapped).or_else(|| nearest(&lower, options.iter().map(String::as_str)))?;
     Some(if name == name.to_uppercase() && name != lower { found.to_uppercase() } else { found.to_owned() })
+}
+
+/// The letters of a name, sorted.
+fn letters(name: &str) -> Vec<char> {
+    let mut letters: Vec<char> = name.chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// The Levenshtein distance.
@@ -56,6 +65,7 @@ mod tests {
         assert_eq!(nearest("xyz", ["base", "builder"]), None);
         assert_eq!(nearest("base", ["bass", "base"]), None);
         assert_eq!(nearest_any_case("FOO", &["from"]).as_deref(), Some("FROM"));
+        assert_eq!(nearest_any_case("RNU", &["env", "run"]).as_deref(), Some("RUN"));
         assert_eq!(nearest_any_case("foo", &["from"]).as_deref(), Some("from"));
     }
 }

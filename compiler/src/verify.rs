@@ -137,6 +137,10 @@ mod tests {
     use crate::plan::Origin;
     use crate::platform::Platform;
 
+    fn connect(graph: &mut Graph, from: NodeIndex, to: NodeIndex, slot: usize) {
+        graph.nodes.add_edge(from, to, Slot(slot));
+    }
+
     fn node(operation: Operation) -> Node {
         Node { operation, origin: Origin { stage: String::new(), line: 0, name: String::new() } }
     }
@@ -162,9 +166,9 @@ mod tests {
         assert_eq!(verify(&sound), Ok(()));
 
         let faults: [fn(&mut Graph, NodeIndex, NodeIndex); 6] = [
-            |graph, scratch, folder| drop(graph.nodes.add_edge(folder, scratch, Slot(0))),
-            |graph, scratch, folder| drop(graph.nodes.add_edge(scratch, folder, Slot(0))),
-            |graph, scratch, folder| drop(graph.nodes.add_edge(scratch, folder, Slot(1))),
+            |graph, scratch, folder| connect(graph, folder, scratch, 0),
+            |graph, scratch, folder| connect(graph, scratch, folder, 0),
+            |graph, scratch, folder| connect(graph, scratch, folder, 1),
             |graph, scratch, _| graph.image.base = Some(scratch),
             |graph, _, _| graph.image.history[0].1 = None,
             |graph, _, folder| drop(graph.nodes.remove_node(folder)),

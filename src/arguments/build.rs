@@ -81,6 +81,7 @@ pub enum Progress {
 
 /// `layercake compile`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Compile {
     #[command(flatten)]
     pub inputs: Inputs,

@@ -181,7 +181,6 @@ pub struct Import {
 
 /// `layercake run`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Run {
     /// Remove the container when it ends. Containers always are: layercake keeps none.
     #[arg(long)]

@@ -6,7 +6,6 @@ use clap::Args;
 
 /// What is built from.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Inputs {
     /// The build context: a folder, `-` (a tar or a Dockerfile on standard input), a git or an http(s) URL.
     #[arg(default_value = ".", value_name = "CONTEXT")]

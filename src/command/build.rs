@@ -117,7 +117,7 @@ fn fetch(
 /// The failure of a step, told with the line it stands on.
 fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
     let step = &plan.steps[error.step.index()];
-    let message = match &error.cause {
+    let message = match error.cause.as_ref() {
         Error::Run(op::run::Error::Failed { .. }) => error.cause.to_string(),
         cause => format!("{}: {cause}", step.origin.name),
     };
@@ -125,7 +125,7 @@ fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Fail
     let line = usize::try_from(step.origin.line).unwrap_or_default();
     let source = &inputs.parsed.source;
     let place = diagnostic::render_line(&message, line, help.as_deref(), source, &inputs.file, paint);
-    if let Error::Run(op::run::Error::Failed { tail, .. }) = &error.cause
+    if let Error::Run(op::run::Error::Failed { tail, .. }) = error.cause.as_ref()
         && !tail.trim().is_empty()
     {
         let lines: Vec<&str> = tail.lines().collect();

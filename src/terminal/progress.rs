@@ -84,7 +84,7 @@ impl<'a> Progress<'a> {
                     }
                     Finish::Cached => (),
                     Finish::Done(time) => {
-                        tell(&format!("#{} {} {}\n", step.0, self.paint.green("done"), seconds(time)))
+                        tell(&format!("#{} {} {}\n", step.0, self.paint.green("done"), seconds(time)));
                     }
                     Finish::Failed(time) => {
                         tell(&format!("#{} {} after {}\n", step.0, self.paint.red("failed"), seconds(time)));
@@ -124,11 +124,13 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// The stage and the instruction.
+/// The instruction, and the stage where it has a name.
 fn title(step: &Step) -> String {
-    match step.origin.stage.as_str() {
-        "" => step.origin.name.clone(),
-        stage => format!("[{stage}] {}", step.origin.name),
+    let stage = step.origin.stage.as_str();
+    if stage.bytes().all(|byte| byte.is_ascii_digit()) {
+        step.origin.name.clone()
+    } else {
+        format!("[{stage}] {}", step.origin.name)
     }
 }
 

@@ -71,6 +71,8 @@ pub enum Code {
     InvalidPath,
     /// `VOLUME` is wrong.
     InvalidVolume,
+    /// `SOURCE_DATE_EPOCH` is no time.
+    InvalidEpoch,
     /// A command that no shell would run as it is meant.
     ShellTypo,
     /// Something is beyond a limit that keeps compilation bounded.
@@ -113,6 +115,7 @@ impl Code {
             Self::InvalidChecksum => "invalid-checksum",
             Self::InvalidPath => "invalid-path",
             Self::InvalidVolume => "invalid-volume",
+            Self::InvalidEpoch => "invalid-epoch",
             Self::ShellTypo => "shell-typo",
             Self::TooLarge => "too-large",
         }

@@ -85,12 +85,16 @@ impl Keyword {
     }
 }
 
-/// Splits in the way of the instruction named.
+/// How long a chain of `ONBUILD ONBUILD …` is read.
+const MAX_CHAIN: usize = 8;
+
+/// Splits in the way of the instruction named; `depth` is the number of `ONBUILD`s around it.
 pub(super) fn split(
     name: &str,
     rest: Rest<'_>,
     escape: Escape,
     instruction: Span,
+    depth: usize,
 ) -> Result<Arguments, Box<Diagnostic>> {
     let Some(keyword) = Keyword::of(name) else { return Ok(Arguments::Unknown) };
     if rest.text().is_empty() {
@@ -112,7 +116,11 @@ pub(super) fn split(
         Keyword::Healthcheck => health(rest, instruction),
         Keyword::Onbuild => {
             let line = rest.line().slice(rest.start(), rest.start() + rest.text().len());
-            super::split(line, Vec::new(), escape, instruction.start)
+            // Chains are an error, but one that is found later; until then they must not be followed without end.
+            if depth == MAX_CHAIN {
+                return Ok(Arguments::Unknown);
+            }
+            super::split(line, Vec::new(), escape, instruction.start, depth + 1)
                 .map(|trigger| Arguments::Trigger(Box::new(trigger)))
         }
     }
@@ -152,11 +160,11 @@ fn pairs(keyword: Keyword, rest: Rest<'_>, escape: Escape, instruction: Span) ->
         let (name, value) = (rest.part(0, end), rest.part(start, text.len()));
         return Ok(Arguments::Pairs(vec![Pair { name, value, form: PairForm::Blank }]));
     }
-    let pairs: Result<Vec<Pair>, Box<Diagnostic>> = words.into_iter().map(|word| pair(word, instruction)).collect();
+    let pairs: Result<Vec<Pair>, Box<Diagnostic>> = words.iter().map(|word| pair(word, instruction)).collect();
     Ok(Arguments::Pairs(pairs?))
 }
 
-fn pair(word: Word, instruction: Span) -> Result<Pair, Box<Diagnostic>> {
+fn pair(word: &Word, instruction: Span) -> Result<Pair, Box<Diagnostic>> {
     let Some((name, value)) = word.text.split_once('=') else {
         let message =
             format!("Syntax error - can't find = in {}. Must be of the form: name=value", crate::go::quote(&word.text));

@@ -62,6 +62,7 @@ fn unknown(instruction: &Instruction) -> Diagnostic {
     let error = error.label(instruction.keyword.span, "no instruction has this name");
     match near {
         Some(near) => error.help(format!("write `{near}`")),
+        None if name.is_empty() => error.help("remove the escape character at the end, which continues nothing"),
         None if name.contains(char::is_whitespace) => {
             error.help("replace the unusual whitespace in this line by ordinary spaces")
         }

@@ -1,5 +1,7 @@
 //! `COPY` and `ADD`.
 
+use std::collections::HashMap;
+
 use super::command::{Typed, count};
 use super::flags::{Flags, Takes};
 use crate::ast::{Add, Arguments, Copy, CopySources, InlineSource, Instruction, KeepGitDir, RemoteUnpack, Word};
@@ -48,15 +50,16 @@ fn sources(instruction: &Instruction, words: &[Word], name: &str, flags: &Flags<
         let error = Diagnostic::error(Code::InvalidHeredoc, instruction.span, message).label(destination.span, "");
         return Err(Box::new(error.help("put the destination last")));
     }
+    // Of heredocs with the same name, the last one gives the text.
+    let bodies: HashMap<&str, &Word> =
+        instruction.heredocs.iter().map(|heredoc| (heredoc.name.as_str(), &heredoc.content)).collect();
     let (mut paths, mut inline) = (Vec::new(), Vec::new());
     for word in words {
         let Some(opening) = opening(word) else {
             paths.push(word.clone());
             continue;
         };
-        // Of heredocs with the same name, the last one gives the text.
-        let body = instruction.heredocs.iter().rev().find(|heredoc| heredoc.name == opening.name);
-        let mut content = body.map(|heredoc| heredoc.content.clone()).unwrap_or_default();
+        let mut content = bodies.get(opening.name.as_str()).map(|body| Word::clone(body)).unwrap_or_default();
         if opening.chomp {
             content.text = heredoc::without_tabs(&content.text);
         }

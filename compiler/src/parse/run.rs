@@ -3,7 +3,7 @@
 use super::command::{Typed, command_line};
 use super::flags::{Flags, Takes};
 use super::mount;
-use crate::ast::{CommandLine, Device, Instruction, Run, Word};
+use crate::ast::{Device, Instruction, Run, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::go;
 use crate::lex::fields;
@@ -15,12 +15,6 @@ pub(super) fn typed(instruction: &Instruction) -> Typed<Run> {
         [("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value), ("device", Takes::Values)];
     let flags = Flags::read(instruction, &known)?;
     let command = command_line(&instruction.arguments);
-    if let CommandLine::Exec(words) = &command {
-        if words.is_empty() {
-            let error = Diagnostic::error(Code::ArgumentCount, instruction.span, "RUN: arguments are required");
-            return Err(Box::new(error.help("name the command: `RUN [\"command\", \"argument\"]`")));
-        }
-    }
     let devices = flags.values("device");
     let devices: Result<Vec<Device>, _> = devices
         .iter()

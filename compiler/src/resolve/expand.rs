@@ -9,7 +9,11 @@ use crate::source::Span;
 /// The diagnostic for a word that cannot be expanded, in BuildKit's words.
 pub(super) fn error(word: &Word, error: &ExpansionError, instruction: Span) -> Diagnostic {
     let message = format!("failed to process {}: {error}", go::quote(&word.text));
-    let diagnostic = Diagnostic::error(Code::InvalidExpansion, instruction, message).label(word.span, "");
+    let code = match error {
+        ExpansionError::TooLarge | ExpansionError::TooDeep => Code::TooLarge,
+        _ => Code::InvalidExpansion,
+    };
+    let diagnostic = Diagnostic::error(code, instruction, message).label(word.span, "");
     match error {
         ExpansionError::Unclosed(_) => diagnostic.help("close the quote, or put a backslash before it"),
         ExpansionError::MissingBrace => diagnostic.help("close the expression with `}`"),
@@ -20,6 +24,7 @@ pub(super) fn error(word: &Word, error: &ExpansionError, instruction: Span) -> D
         ),
         ExpansionError::Demanded { name, .. } => diagnostic.help(format!("pass `--build-arg {name}=value`")),
         ExpansionError::InvalidPattern { .. } => diagnostic.help("remove the backslash, or write two"),
+        ExpansionError::TooLarge => diagnostic.help("put large texts into files"),
         ExpansionError::TooDeep => diagnostic.help("nest fewer expressions"),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::expand;
+use super::scope::MAX_CANDIDATES;
 use super::stage::{StageSyntax, global};
 use crate::ast::{ArgDeclaration, Ast, Command};
 use crate::diagnostic::Diagnostic;
@@ -36,10 +37,11 @@ impl Globals {
         self.values.get(name).map(String::as_str)
     }
 
-    /// The names of all, in a stable order: those with a value, and those that are only declared.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    /// The names to suggest for one that is not declared, in a stable order. Nobody means one of very many.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &str> {
+        let is_few = self.values.len() + self.declared.len() <= MAX_CANDIDATES;
         let names: BTreeSet<&str> = self.values.keys().chain(self.declared.keys()).map(String::as_str).collect();
-        names.into_iter()
+        names.into_iter().filter(move |_| is_few)
     }
 
     /// Adds the arguments that a file declares; `given` are those that the caller overrides them with.

@@ -76,7 +76,7 @@ impl Headers {
     }
 }
 
-/// Resolves all `FROM`s.
+/// Resolves all `FROM`s: first what variables in them are, then what the names mean.
 pub(super) fn resolve(
     stages: &[StageSyntax<'_>],
     request: &Request,
@@ -84,28 +84,33 @@ pub(super) fn resolve(
     escape: char,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Headers> {
+    let mut expanded = Vec::with_capacity(stages.len());
+    for stage in stages {
+        expanded
+            .push(expand_one(stage, request, globals, escape, findings).map_err(|error| findings.push(*error)).ok());
+    }
     let mut headers = Headers::default();
     let mut is_complete = true;
-    for (place, stage) in stages.iter().enumerate() {
+    for (place, (stage, expanded)) in stages.iter().zip(expanded).enumerate() {
         let name = stage.from.name.as_ref().map(|name| name.name.clone());
-        match resolve_one(stage, place, &headers, request, globals, escape, findings) {
-            Ok(header) => headers.list.push(header),
-            Err(error) => {
-                findings.push(*error);
-                is_complete = false;
-                // What follows may name this stage; it stands for something so that nothing else looks wrong.
-                let label = name.clone().unwrap_or_else(|| place.to_string());
-                let (base, written) = (Meaning::Scratch, String::new());
-                headers.list.push(Header {
-                    label,
-                    base,
-                    written,
-                    platform: None,
-                    is_replaced: false,
-                    uses: BTreeSet::new(),
-                });
-            }
-        }
+        let label = name.clone().unwrap_or_else(|| place.to_string());
+        let header = expanded.and_then(|expanded| {
+            let base =
+                named_base(stage, &expanded.base, &headers, request).map_err(|error| findings.push(*error)).ok()?;
+            let is_replaced = name.as_ref().is_some_and(|name| named_context(request, name).is_some());
+            let Expansion { base: written, platform, uses } = expanded;
+            Some(Header { label: label.clone(), base, written, platform, is_replaced, uses })
+        });
+        is_complete &= header.is_some();
+        // What follows may name a stage that is wrong; it stands for something so that nothing else looks wrong.
+        headers.list.push(header.unwrap_or_else(|| Header {
+            label,
+            base: Meaning::Scratch,
+            written: String::new(),
+            platform: None,
+            is_replaced: false,
+            uses: BTreeSet::new(),
+        }));
         if let Some(name) = name {
             headers.by_name.insert(name, StageId(place));
         }
@@ -113,15 +118,20 @@ pub(super) fn resolve(
     is_complete.then_some(headers)
 }
 
-fn resolve_one(
+/// A `FROM` without variables.
+struct Expansion {
+    base: String,
+    platform: Option<Platform>,
+    uses: BTreeSet<String>,
+}
+
+fn expand_one(
     stage: &StageSyntax<'_>,
-    place: usize,
-    earlier: &Headers,
     request: &Request,
     globals: &Globals,
     escape: char,
     findings: &mut Vec<Diagnostic>,
-) -> Result<Header, Box<Diagnostic>> {
+) -> Result<Expansion, Box<Diagnostic>> {
     let at = stage.instruction.span;
     let from = stage.from;
     let mut uses = BTreeSet::new();
@@ -130,7 +140,8 @@ fn resolve_one(
             .expand(&word.text, &|name| globals.get(name))
             .map_err(|error| Box::new(expand::error(word, &error, at)))?;
         let undeclared = expanded.unmatched.iter().filter(|variable| !globals.declared.contains_key(&variable.name));
-        findings.extend(undeclared.map(|variable| lint::variables::undeclared(variable, word, globals.names(), at)));
+        findings
+            .extend(undeclared.map(|variable| lint::variables::undeclared(variable, word, globals.candidates(), at)));
         uses.extend(expanded.matched.iter().map(|variable| variable.name.clone()));
         Ok(expanded)
     };
@@ -144,15 +155,21 @@ fn resolve_one(
         None => None,
         Some(flag) => Some(resolve_platform(stage, flag, &expand(flag, findings)?, request, globals, findings)?),
     };
-    let name = from.name.as_ref().map(|name| name.name.as_str());
-    let label = name.map_or_else(|| place.to_string(), str::to_owned);
-    let replacement = name.and_then(|name| named_context(request, name));
-    let is_replaced = replacement.is_some();
-    let meaning = match replacement {
-        Some((name, context)) => replaced(name, context, earlier, at)?,
-        None => meaning(&base.text, earlier.by_name.get(&base.text).copied(), request, earlier, at, &from.base)?,
-    };
-    Ok(Header { label, base: meaning, written: base.text, platform, is_replaced, uses })
+    Ok(Expansion { base: base.text, platform, uses })
+}
+
+/// What a stage starts from; a named context of the stage's own name comes before everything.
+fn named_base(
+    stage: &StageSyntax<'_>,
+    base: &str,
+    earlier: &Headers,
+    request: &Request,
+) -> Result<Meaning, Box<Diagnostic>> {
+    let at = stage.instruction.span;
+    match stage.from.name.as_ref().and_then(|name| named_context(request, &name.name)) {
+        Some((name, context)) => replaced(name, context, earlier, at),
+        None => meaning(base, earlier.by_name.get(base).copied(), request, earlier, at, &stage.from.base),
+    }
 }
 
 /// What a name means that is not a stage's: a named context, `scratch`, or an image.
@@ -252,7 +269,7 @@ fn resolve_platform(
 fn undeclared_help(error: Diagnostic, expanded: &Expanded, globals: &Globals) -> Diagnostic {
     let Some(variable) = expanded.unmatched.first() else { return error };
     let name = &variable.name;
-    if let Some(near) = suggest::nearest(name, globals.names()) {
+    if let Some(near) = suggest::nearest(name, globals.candidates()) {
         let message = format!("{} (did you mean {near}?)", error.message);
         return Diagnostic { message, ..error }.help(format!("write `${near}`"));
     }

@@ -1,5 +1,7 @@
 //! `RUN --mount`: what is shown where.
 
+use std::collections::HashMap;
+
 use super::link::Task;
 use super::walk::{StageWalk, Step};
 use crate::ast::{MountFlag, Run, Word};
@@ -13,6 +15,7 @@ impl StageWalk<'_> {
     /// The mounts of a command, and the trees that they show, which are its inputs from slot 1 on.
     pub(super) fn mounts(&mut self, task: &Task<'_>, run: &Run) -> Step<(Vec<Mount>, Vec<Tree>)> {
         let mut inputs: Vec<Tree> = Vec::new();
+        let mut slots: HashMap<Tree, usize> = HashMap::new();
         let mut mounts = Vec::with_capacity(run.mounts.len());
         let mut agents = 0;
         for (place, flag) in run.mounts.iter().enumerate() {
@@ -38,10 +41,10 @@ impl StageWalk<'_> {
                     let tree =
                         self.mounted_tree(task, flag, task.links.get(place).and_then(Option::as_ref), &fields)?;
                     let slot = tree.map(|tree| {
-                        inputs.iter().position(|known| *known == tree).unwrap_or_else(|| {
-                            inputs.push(tree);
-                            inputs.len() - 1
-                        }) + 1
+                        *slots.entry(tree).or_insert_with_key(|tree| {
+                            inputs.push(tree.clone());
+                            inputs.len()
+                        })
                     });
                     tree_mount(&fields, target.map_err(error)?, slot)
                 }

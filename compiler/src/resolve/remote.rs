@@ -26,6 +26,9 @@ pub(super) fn parse(source: &str) -> Result<Option<Remote>, String> {
     if !source.starts_with("http://") && !source.starts_with("https://") {
         return Ok(None);
     }
+    if let Some(port) = invalid_port(source) {
+        return Err(format!("parse {}: invalid port {} after host", go::quote(source), go::quote(port)));
+    }
     let filename = address(source).map_or(String::new(), |parts| decode(parts.path));
     let filename = match path::base(&filename) {
         "." | "/" => "__unnamed__".to_owned(),
@@ -69,6 +72,16 @@ fn address(text: &str) -> Option<Address<'_>> {
     let (_, host_and_path) = remote.split_once("://")?;
     let path = host_and_path.find('/').map_or("", |at| &host_and_path[at..]);
     Some(Address { remote, path, query, fragment })
+}
+
+/// The port of an address, with its colon, if it is no number.
+fn invalid_port(source: &str) -> Option<&str> {
+    let (_, rest) = source.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let host = host.rsplit('@').next()?;
+    let port = &host[host.rfind(':')?..];
+    let is_number = port[1..].bytes().all(|byte| byte.is_ascii_digit());
+    (!is_number && !port.contains(']')).then_some(port)
 }
 
 /// The address of a git repository: `git://`, `ssh://`, `http(s)://….git`, or `user@host:path`.

@@ -22,7 +22,7 @@ impl StageWalk<'_> {
             let kind = MountKind::Bind { input: inputs.len(), source: "/".to_owned(), writable: false };
             mounts.push(Mount { target: Some(SCRIPTS.to_owned()), kind });
         }
-        let arguments = match &run.command {
+        let mut arguments: Vec<String> = match &run.command {
             CommandLine::Exec(_) => command,
             CommandLine::Shell(_) => self.image.shell().into_iter().chain(command).collect(),
         };
@@ -33,6 +33,10 @@ impl StageWalk<'_> {
         }
         created_by = format!("{created_by}{} # buildkit", arguments.join(" "));
 
+        // `RUN []` runs nothing; that no program has an empty name comes out when it is run.
+        if arguments.is_empty() {
+            arguments.push(String::new());
+        }
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let mut env: Vec<(String, String)> = self.image.scope.all().into_iter().map(owned).collect();
         if self.image.scope.get("SSH_AUTH_SOCK").is_none() {

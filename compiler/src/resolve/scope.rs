@@ -7,6 +7,9 @@ use crate::persistent::Map;
 /// The path that commands are looked up in where the base names none.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// How many names are compared with one that is not set.
+pub(super) const MAX_CANDIDATES: usize = 500;
+
 /// The variables that are set. Cloning it is cheap.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
@@ -113,6 +116,14 @@ impl Scope {
             .collect();
         all.sort_unstable();
         all.into_iter().map(|(_, name, value)| (name, value)).collect()
+    }
+
+    /// The names to suggest for one that is not set, in the order of [`Self::all`]. Nobody means one of very many.
+    pub(super) fn candidates(&self) -> Vec<&str> {
+        if self.variables.len() > MAX_CANDIDATES {
+            return Vec::new();
+        }
+        self.all().into_iter().map(|(name, _)| name).collect()
     }
 
     /// The variables of the image, in the order in which their names first appeared.

@@ -1,5 +1,7 @@
 //! `COPY` and `ADD`: what is copied from where to where.
 
+use std::collections::{HashMap, HashSet};
+
 use super::link::Task;
 use super::remote::{self, Remote};
 use super::walk::{StageWalk, Step};
@@ -14,17 +16,18 @@ use crate::{go, lint, path};
 #[derive(Debug, Default)]
 struct Inputs {
     trees: Vec<Tree>,
+    slots: HashMap<Tree, usize>,
     sources: Vec<CopySource>,
 }
 
 impl Inputs {
     /// Adds a source; equal trees share a slot.
     fn add(&mut self, tree: Tree, path: String) {
-        let slot = self.trees.iter().position(|known| *known == tree).unwrap_or_else(|| {
-            self.trees.push(tree);
-            self.trees.len() - 1
+        let slot = *self.slots.entry(tree).or_insert_with_key(|tree| {
+            self.trees.push(tree.clone());
+            self.trees.len()
         });
-        self.sources.push(CopySource { input: slot + 1, path });
+        self.sources.push(CopySource { input: slot, path });
     }
 }
 
@@ -57,7 +60,7 @@ impl StageWalk<'_> {
             keep_git_dir: None,
             unpack: Unpack::Never,
         };
-        self.copy_sources(task, &copy.sources, tree, &specifics)
+        self.copy_sources(task, &copy.sources, &tree, &specifics)
     }
 
     pub(super) fn add(&mut self, task: &Task<'_>, add: &Add) -> Step {
@@ -72,10 +75,10 @@ impl StageWalk<'_> {
                 Some(RemoteUnpack::Never) => Unpack::Never,
             },
         };
-        self.copy_sources(task, &add.sources, Tree::Context(Context { name: None }), &specifics)
+        self.copy_sources(task, &add.sources, &Tree::Context(Context { name: None }), &specifics)
     }
 
-    fn copy_sources(&mut self, task: &Task<'_>, copied: &CopySources, tree: Tree, specifics: &Specifics<'_>) -> Step {
+    fn copy_sources(&mut self, task: &Task<'_>, copied: &CopySources, tree: &Tree, specifics: &Specifics<'_>) -> Step {
         let owner = self.expand_flag(task, copied.owner.as_ref())?;
         let mode = self.expand_flag(task, copied.mode.as_ref())?;
         let checksum = self.expand_flag(task, specifics.checksum)?;
@@ -102,7 +105,7 @@ impl StageWalk<'_> {
                         let ignore = &self.facts.request.ignore;
                         self.warn(task, lint::ignored::check(command, text, word, ignore, task.at));
                     }
-                    inputs.add(tree.clone(), source_path(text, &tree, specifics.parents));
+                    inputs.add(tree.clone(), source_path(text, tree, specifics.parents));
                 }
             }
         }
@@ -167,9 +170,11 @@ impl StageWalk<'_> {
             }
             Some(Remote::Http(mut http)) => {
                 if let Some(checksum) = checksum {
-                    remote::check_digest(checksum).map_err(|message| {
-                        let error = *error(Code::InvalidChecksum, message.to_owned());
-                        Box::new(error.help("write `sha256:` and 64 hexadecimal digits"))
+                    remote::check_digest(checksum).map_err(|cause| {
+                        let message = format!("cannot use the checksum `{checksum}`: {cause}");
+                        let error = Diagnostic::error(Code::InvalidChecksum, task.at, message);
+                        let place = specifics.checksum.map_or(word.span, |flag| flag.span);
+                        Box::new(error.label(place, "").help("write `sha256:` and 64 hexadecimal digits"))
                     })?;
                 }
                 http.checksum = checksum.map(str::to_owned);
@@ -178,10 +183,8 @@ impl StageWalk<'_> {
             }
             Some(Remote::Git(mut git, keep_in_address)) => {
                 let keep_in_flag = specifics.keep_git_dir.map(|keep| keep == KeepGitDir::Keep);
-                if let (Some(flag), Some(address)) = (keep_in_flag, keep_in_address) {
-                    if flag != address {
-                        return Err(error(Code::InvalidFlag, "inconsistent keep-git-dir configuration".to_owned()));
-                    }
+                if keep_in_flag.is_some_and(|flag| keep_in_address.is_some_and(|address| address != flag)) {
+                    return Err(error(Code::InvalidFlag, "inconsistent keep-git-dir configuration".to_owned()));
                 }
                 git.keep_git_dir = keep_in_address.or(keep_in_flag).unwrap_or(false);
                 match (checksum, &git.checksum) {
@@ -209,6 +212,7 @@ impl StageWalk<'_> {
     /// Adds the files whose text stands in the Dockerfile.
     fn add_inline(&mut self, task: &Task<'_>, copied: &CopySources, inputs: &mut Inputs) -> Step {
         let mut files: Vec<InlineFile> = Vec::new();
+        let mut names = HashSet::new();
         for inline in &copied.inline {
             if inline.name.contains('/') || matches!(inline.name.as_str(), "." | "..") {
                 let message = format!("the heredoc `{}` cannot be a file: its name is a path", inline.name);
@@ -222,7 +226,7 @@ impl StageWalk<'_> {
                     self.expand_with(task, &inline.content, &lexer)?
                 }
             };
-            if !files.iter().any(|file| file.name == inline.name) {
+            if names.insert(inline.name.as_str()) {
                 files.push(InlineFile { name: inline.name.clone(), content, executable: false });
             }
         }
@@ -279,7 +283,11 @@ fn check_mode(text: &str) -> Result<(), String> {
         let is_permission = |c: char| matches!(c, 'r' | 'w' | 'x' | 'X' | 's' | 't' | 'u' | 'g' | 'o');
         rest.starts_with(['+', '-', '=']) && rest.chars().all(|c| matches!(c, '+' | '-' | '=') || is_permission(c))
     };
-    if text.split(',').all(is_clause) { Ok(()) } else { Err("invalid syntax".to_owned()) }
+    if text.split(',').all(is_clause) {
+        Ok(())
+    } else {
+        Err(format!("invalid chmod parameter: '{text}': invalid syntax"))
+    }
 }
 
 #[cfg(test)]

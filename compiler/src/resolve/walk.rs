@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::expand;
 use super::globals::Globals;
 use super::header::{Headers, Meaning};
 use super::image::ImageState;
@@ -9,18 +10,17 @@ use super::link::{Provenance, Task};
 use super::outline::StageUsage;
 use super::reach::Reach;
 use super::stage::StageSyntax;
-use super::{expand, signal};
-use crate::ast::{ArgDeclaration, Command, CommandLine, HealthTest, Healthcheck, Instruction, Pair, Word};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::oci::{self, History};
-use crate::operation::{Context, Copy, CopySource, Image, MakeDir, Operation, Unpack};
+use crate::ast::{Command, Instruction, Word};
+use crate::diagnostic::Diagnostic;
+use crate::oci::History;
+use crate::operation::{Context, Copy, CopySource, Image, Operation, Unpack};
 use crate::plan::Origin;
 use crate::platform::Platform;
 use crate::program::{Entry, Program, Stage, StageId, Statement, Tree};
 use crate::request::{Bases, Request};
 use crate::shell::Lexer;
 use crate::source::{Source, Span};
-use crate::{go, lint, path};
+use crate::{go, lint};
 
 /// What is settled before the first instruction is looked at.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ impl Walked {
             platform: request.platform.clone(),
             config: image.config(&request.labels),
             author: image.author.clone(),
+            source_date_epoch: None,
         })
     }
 }
@@ -118,16 +119,16 @@ pub(super) struct StageWalk<'w> {
     pub(super) usage: StageUsage,
     statements: Vec<Statement>,
     history: Vec<Entry>,
-    last: LastOfKind,
+    pub(super) last: LastOfKind,
     findings: &'w mut Vec<Diagnostic>,
 }
 
 /// Where the last instruction stands of those of which only the last counts.
 #[derive(Debug, Default)]
-struct LastOfKind {
-    cmd: Option<Span>,
-    entrypoint: Option<Span>,
-    healthcheck: Option<Span>,
+pub(super) struct LastOfKind {
+    pub(super) cmd: Option<Span>,
+    pub(super) entrypoint: Option<Span>,
+    pub(super) healthcheck: Option<Span>,
 }
 
 pub(super) type Step<T = ()> = Result<T, Box<Diagnostic>>;
@@ -240,8 +241,7 @@ impl<'w> StageWalk<'w> {
             if scope.is_declared(&variable.name) || is_never_set(&variable.name) {
                 continue;
             }
-            let known = scope.all();
-            let known = known.iter().map(|(name, _)| *name);
+            let known = scope.candidates();
             self.findings.push(task.locate(lint::variables::undefined(&variable, word, known, task.at)));
         }
         Ok(expanded.text)
@@ -285,7 +285,7 @@ impl<'w> StageWalk<'w> {
     }
 
     /// Adds a history entry without a layer.
-    fn note(&mut self, created_by: String) -> Step {
+    pub(super) fn note(&mut self, created_by: String) -> Step {
         self.commit(created_by, Layer::None);
         Ok(())
     }
@@ -302,197 +302,6 @@ impl<'w> StageWalk<'w> {
             ..History::default()
         };
         self.history.push(Entry { entry, statement });
-    }
-
-    fn arg(&mut self, task: &Task<'_>, arguments: &[ArgDeclaration]) -> Step {
-        let mut texts = Vec::with_capacity(arguments.len());
-        for argument in arguments {
-            let name = &argument.name.text;
-            self.warn(task, lint::secrets::check("ARG", name, &argument.name, task.at));
-            let (value, is_inherited) = match (self.facts.request.build_arg(name), &argument.default) {
-                (Some(value), _) => (Some(value.to_owned()), false),
-                (None, Some(default)) => (Some(self.expand(task, default)?), false),
-                (None, None) => {
-                    let inherited = self.facts.globals.get(name).map(str::to_owned);
-                    let is_inherited = inherited.is_some();
-                    (inherited, is_inherited)
-                }
-            };
-            if let Some(value) = value.as_deref().filter(|_| !is_never_set(name)) {
-                self.image.scope.set_argument(name, value);
-            }
-            self.usage.uses(argument, value.as_deref().filter(|_| !is_inherited), is_inherited, task.at);
-            self.image.scope.declare(name, value.as_deref());
-            texts.push(value.map_or_else(|| name.clone(), |value| format!("{name}={value}")));
-        }
-        self.note(format!("ARG {}", texts.join(" ")))
-    }
-
-    /// The pairs of `ENV` and `LABEL`, expanded: all of them before any takes effect.
-    fn pairs(&mut self, task: &Task<'_>, pairs: &[Pair]) -> Step<Vec<(String, String)>> {
-        pairs.iter().map(|pair| Ok((self.expand(task, &pair.name)?, self.expand(task, &pair.value)?))).collect()
-    }
-
-    fn env(&mut self, task: &Task<'_>, pairs: &[Pair]) -> Step {
-        let mut created_by = "ENV".to_owned();
-        for ((name, value), pair) in self.pairs(task, pairs)?.into_iter().zip(pairs) {
-            self.warn(task, lint::command::old_pair(&task.instruction, pair.form, &pair.name, task.at));
-            self.warn(task, lint::secrets::check("ENV", &name, &pair.name, task.at));
-            self.image.scope.set(&name, &value);
-            created_by = format!("{created_by} {name}={value}");
-        }
-        self.note(created_by)
-    }
-
-    fn label_instruction(&mut self, task: &Task<'_>, pairs: &[Pair]) -> Step {
-        let mut created_by = "LABEL".to_owned();
-        for ((name, value), pair) in self.pairs(task, pairs)?.into_iter().zip(pairs) {
-            self.warn(task, lint::command::old_pair(&task.instruction, pair.form, &pair.name, task.at));
-            created_by = format!("{created_by} {name}={value}");
-            self.image.labels.insert(&name, value);
-        }
-        self.note(created_by)
-    }
-
-    /// The argument vector of `CMD` and `ENTRYPOINT`.
-    fn with_shell(&mut self, task: &Task<'_>, command: &CommandLine) -> Vec<String> {
-        match command {
-            CommandLine::Exec(_) => command.arguments(),
-            CommandLine::Shell(text) => {
-                if self.image.shell.is_empty() {
-                    self.warn(task, [lint::command::shell_form(&task.instruction, task.at)]);
-                }
-                let mut arguments = self.image.shell();
-                arguments.push(text.text.clone());
-                arguments
-            }
-        }
-    }
-
-    fn cmd(&mut self, task: &Task<'_>, command: &CommandLine) -> Step {
-        let earlier = self.last.cmd.replace(task.at);
-        self.overridden(task, earlier);
-        self.image.cmd = self.with_shell(task, command);
-        self.image.args_escaped = true;
-        self.note(format!("CMD {}", go::quoted_list(&self.image.cmd)))
-    }
-
-    fn entrypoint(&mut self, task: &Task<'_>, command: &CommandLine) -> Step {
-        let earlier = self.last.entrypoint.replace(task.at);
-        self.overridden(task, earlier);
-        self.image.entrypoint = self.with_shell(task, command);
-        // The base's command was meant for the base's entry point.
-        if self.last.cmd.is_none() {
-            self.image.cmd.clear();
-        }
-        self.note(format!("ENTRYPOINT {}", go::quoted_list(&self.image.entrypoint)))
-    }
-
-    fn overridden(&mut self, task: &Task<'_>, earlier: Option<Span>) {
-        let name = &task.instruction.keyword.text;
-        self.warn(task, earlier.map(|earlier| lint::command::overridden(name, earlier, task.at)));
-    }
-
-    fn healthcheck(&mut self, task: &Task<'_>, check: &Healthcheck) -> Step {
-        let earlier = self.last.healthcheck.replace(task.at);
-        self.overridden(task, earlier);
-        let (kind, arguments) = match &check.test {
-            HealthTest::None => ("NONE", Vec::new()),
-            HealthTest::Command(command @ CommandLine::Exec(_)) => ("CMD", command.arguments()),
-            HealthTest::Command(command @ CommandLine::Shell(_)) => ("CMD-SHELL", command.arguments()),
-        };
-        let test: Vec<String> = std::iter::once(kind.to_owned()).chain(arguments).collect();
-        let created_by = format!(
-            "HEALTHCHECK {{Test:{} Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
-            go::list(&test),
-            go::duration(check.interval),
-            go::duration(check.timeout),
-            go::duration(check.start_period),
-            go::duration(check.start_interval),
-            check.retries
-        );
-        self.image.healthcheck = Some(oci::Healthcheck {
-            test,
-            interval: check.interval,
-            timeout: check.timeout,
-            start_period: check.start_period,
-            start_interval: check.start_interval,
-            retries: check.retries,
-        });
-        self.note(created_by)
-    }
-
-    fn expose(&mut self, task: &Task<'_>, words: &[Word]) -> Step {
-        let mut words: Vec<&Word> = words.iter().collect();
-        words.sort_by(|a, b| a.text.cmp(&b.text));
-        let mut ports = Vec::new();
-        for word in words {
-            let scope = &self.image.scope;
-            let expanded = Lexer::new(self.facts.escape)
-                .expand(&word.text, &|name| scope.get(name))
-                .map_err(|error| Box::new(expand::error(word, &error, task.at)))?;
-            for text in expanded.words {
-                let mut warnings = Vec::new();
-                let parsed = super::port::parse(&text, task.at, &mut warnings).map_err(|message| {
-                    let error = Diagnostic::error(Code::InvalidPort, task.at, message).label(word.span, "");
-                    Box::new(error.help("write `port`, `first-last`, and maybe `/tcp`, `/udp` or `/sctp` behind it"))
-                });
-                let warnings = warnings.into_iter().map(|warning| warning.label(word.span, ""));
-                self.warn(task, warnings);
-                ports.extend(parsed?);
-            }
-        }
-        for port in &ports {
-            self.image.ports.insert(port, ());
-        }
-        self.note(format!("EXPOSE {}", go::list(&ports)))
-    }
-
-    fn volume(&mut self, task: &Task<'_>, folders: &[Word]) -> Step {
-        let expanded: Step<Vec<String>> = folders.iter().map(|folder| self.expand(task, folder)).collect();
-        let expanded = expanded?;
-        if let Some(empty) = expanded.iter().position(String::is_empty) {
-            let message = "VOLUME specified can not be an empty string";
-            let error = Diagnostic::error(Code::InvalidVolume, task.at, message);
-            return Err(Box::new(error.label(folders[empty].span, "this is empty")));
-        }
-        for folder in &expanded {
-            self.image.volumes.insert(folder, ());
-        }
-        self.note(format!("VOLUME {}", go::list(&expanded)))
-    }
-
-    fn stop_signal(&mut self, task: &Task<'_>, word: &Word) -> Step {
-        let signal = self.expand(task, word)?;
-        if !signal::is_signal(&signal) {
-            let error = Diagnostic::error(Code::InvalidSignal, task.at, format!("invalid signal: {signal}"));
-            return Err(Box::new(error.label(word.span, "").help("write a name such as `SIGTERM`, or a number")));
-        }
-        self.image.stop_signal.clone_from(&signal);
-        self.note(format!("STOPSIGNAL {signal}"))
-    }
-
-    fn workdir(&mut self, task: &Task<'_>, word: &Word) -> Step {
-        let folder = self.expand(task, word)?;
-        if !self.image.workdir_is_set && !folder.starts_with('/') {
-            self.warn(task, [lint::command::relative_folder(&folder, task.at).label(word.span, "")]);
-        }
-        self.image.workdir_is_set = true;
-        if folder.starts_with('/') {
-            self.image.workdir = folder;
-        } else if folder.is_empty() {
-            self.image.workdir = self.workdir_or_root().to_owned();
-        } else {
-            self.image.workdir = path::join(&format!("/{}", self.image.workdir), &folder);
-        }
-        let created_by = format!("WORKDIR {}", self.image.workdir);
-        if self.image.workdir == "/" {
-            return self.note(created_by);
-        }
-        let owner = Some(self.image.user.clone()).filter(|user| !user.is_empty());
-        let operation = Operation::MakeDir(MakeDir { path: path::clean(&self.image.workdir), owner });
-        self.state(task, operation, Vec::new(), created_by);
-        Ok(())
     }
 
     /// The folder that relative paths start from.
@@ -516,7 +325,7 @@ enum Layer {
 }
 
 /// Arguments that steer the builder and are seen by no command.
-fn is_never_set(name: &str) -> bool {
+pub(super) fn is_never_set(name: &str) -> bool {
     matches!(name, "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE")
 }
 

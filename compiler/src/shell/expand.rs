@@ -8,6 +8,10 @@ use super::scanner::Scanner;
 /// How deep `${a:-${b:-…}}` may nest: far more than anyone writes, far less than a stack holds.
 const MAX_DEPTH: usize = 100;
 
+/// By how many bytes an expansion may grow a text. Doubling a variable again and again must come to an end, and no system
+/// takes an environment of this size.
+const MAX_GROWTH: usize = 1 << 20;
+
 /// Expands words. What it does not know, the values of variables, it asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Lexer {
@@ -99,6 +103,9 @@ pub enum ExpansionError {
         /// What stands behind the backslash.
         escaped: Option<char>,
     },
+    /// The variables in it make it too large.
+    #[error("the value is larger than {MAX_GROWTH} bytes")]
+    TooLarge,
     /// Nested too deeply.
     #[error("expressions are nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -125,6 +132,7 @@ impl Lexer {
             unmatched: Vec::new(),
             seen: HashSet::new(),
             depth: 0,
+            grown: 0,
         };
         let (text, words) = expansion.read(None)?;
         Ok(Expanded { text, words, matched: expansion.matched, unmatched: expansion.unmatched })
@@ -140,6 +148,7 @@ struct Expansion<'a, 'e> {
     unmatched: Vec<Variable>,
     seen: HashSet<String>,
     depth: usize,
+    grown: usize,
 }
 
 /// Collects the words of a text while it is read.
@@ -276,6 +285,13 @@ impl Expansion<'_, '_> {
     }
 
     fn dollar(&mut self) -> Result<String, ExpansionError> {
+        let value = self.expression()?;
+        self.grown = self.grown.saturating_add(value.len());
+        if self.grown > MAX_GROWTH { Err(ExpansionError::TooLarge) } else { Ok(value) }
+    }
+
+    /// What stands behind `$`.
+    fn expression(&mut self) -> Result<String, ExpansionError> {
         let start = self.scanner.offset();
         self.scanner.take();
         if self.scanner.peek() != Some('{') {
@@ -384,7 +400,7 @@ impl Expansion<'_, '_> {
             return Ok(format!("${{{name}/{text}/{replacement}}}"));
         }
         let pattern = Pattern::parse(&text).map_err(|error| invalid_pattern(&text, &error))?;
-        Ok(pattern.replace(&value.unwrap_or_default(), &replacement, how_many))
+        pattern.replace(&value.unwrap_or_default(), &replacement, how_many, MAX_GROWTH).ok_or(ExpansionError::TooLarge)
     }
 
     /// Reads an operand; patterns keep their escape characters.

@@ -122,14 +122,17 @@ impl Pattern {
     }
 
     /// The text with the first match, or all, replaced. In the replacement `$0` is the match and `$$` a dollar sign, as in
-    /// Go's templates, if all are replaced.
-    pub(super) fn replace(&self, text: &str, replacement: &str, how_many: HowMany) -> String {
+    /// Go's templates, if all are replaced. `None` if it grows by more than `limit` bytes.
+    pub(super) fn replace(&self, text: &str, replacement: &str, how_many: HowMany, limit: usize) -> Option<String> {
         let characters: Vec<char> = text.chars().collect();
         let mut out = String::new();
         let mut at = 0;
         let mut previous_end = None;
         while let Some((start, end)) = self.find(&characters, at) {
             out.extend(&characters[at..start]);
+            if out.len() > text.len() + limit {
+                return None;
+            }
             let is_empty_after_match = start == end && previous_end == Some(start);
             if !is_empty_after_match {
                 match how_many {
@@ -148,7 +151,7 @@ impl Pattern {
             }
         }
         out.extend(characters.get(at..).unwrap_or_default());
-        out
+        (out.len() <= text.len() + limit).then_some(out)
     }
 
     /// All places that are reached by reading one character.
@@ -168,11 +171,11 @@ impl Pattern {
 
     /// Marks a place as reached, and those behind it that take no character. The earliest start wins.
     fn enter(&self, states: &mut [Option<usize>], place: usize, start: usize) {
-        for place in place..states.len() {
-            if states[place].is_some_and(|known| known <= start) {
+        for (place, state) in states.iter_mut().enumerate().skip(place) {
+            if state.is_some_and(|known| known <= start) {
                 return;
             }
-            states[place] = Some(start);
+            *state = Some(start);
             if self.tokens.get(place) != Some(&Token::Any) {
                 return;
             }
@@ -233,20 +236,26 @@ mod tests {
         assert_eq!(pattern("").strip_suffix("ab", Longest), "ab");
     }
 
+    fn replace(text: &str, wildcards: &str, replacement: &str, how_many: HowMany) -> String {
+        pattern(wildcards).replace(text, replacement, how_many, 1 << 20).unwrap()
+    }
+
     #[test]
     fn replacements() {
-        assert_eq!(pattern("a").replace("banana", "-", HowMany::All), "b-n-n-");
-        assert_eq!(pattern("a").replace("banana", "-", HowMany::First), "b-nana");
-        assert_eq!(pattern("a*a").replace("banana!", "-", HowMany::All), "b-!");
-        assert_eq!(pattern("").replace("ab", "-", HowMany::All), "-a-b-");
-        assert_eq!(pattern("*").replace("ab", "x", HowMany::All), "x");
-        assert_eq!(pattern("b").replace("ab", "[$0$$$1]", HowMany::All), "a[b$]");
+        use HowMany::{All, First};
+        assert_eq!(replace("banana", "a", "-", All), "b-n-n-");
+        assert_eq!(replace("banana", "a", "-", First), "b-nana");
+        assert_eq!(replace("banana!", "a*a", "-", All), "b-!");
+        assert_eq!(replace("ab", "", "-", All), "-a-b-");
+        assert_eq!(replace("ab", "*", "x", All), "x");
+        assert_eq!(replace("ab", "b", "[$0$$$1]", All), "a[b$]");
+        assert_eq!(pattern("a").replace("aaa", "0123456789", All, 20), None);
     }
 
     #[test]
     fn many_stars_take_no_more_than_length_times_length() {
         let text = "a".repeat(20_000);
         let stars = "*a".repeat(40) + "b";
-        assert_eq!(pattern(&stars).replace(&text, "", HowMany::All), text);
+        assert_eq!(replace(&text, &stars, "", HowMany::All), text);
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn compare_error(verdict: &mut Verdict, case: &Case, found: &[Diagnos
     }
 }
 
-fn compare_image(verdict: &mut Verdict, compilation: &Compilation, expected: &Value) {
+pub(crate) fn compare_image(verdict: &mut Verdict, compilation: &Compilation, expected: &Value) {
     let image = &compilation.plan.image;
     let config = json!(image.config);
     let wanted = expected["config"].as_object().unwrap();

@@ -4,11 +4,13 @@
 //! to do. Cases of the tier `quirk` are counted and never fail.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::disallowed_methods, reason = "a test may read files and the environment")]
 #![allow(clippy::print_stdout, reason = "the report is what the test is run for")]
 
 mod cases;
 mod compile;
 mod dockerignore;
+mod integration;
 mod lint;
 mod parser;
 mod shell;
@@ -39,7 +41,7 @@ impl From<Problems> for Verdict {
 /// The name of a category, the folder it lies in, and how a case of it is judged; `None` if it has nothing to judge.
 type Category = (&'static str, &'static str, fn(&Case) -> Option<Verdict>);
 
-const CATEGORIES: [Category; 9] = [
+const CATEGORIES: [Category; 10] = [
     ("parser", "parser", |case| Some(parser::judge(case).into())),
     ("shell", "shell", |case| Some(shell::judge(case).into())),
     ("dockerignore", "dockerignore", |case| Some(dockerignore::judge(case).into())),
@@ -48,6 +50,7 @@ const CATEGORIES: [Category; 9] = [
     ("realworld, compiled", "realworld", |case| Some(compile::judge(case, case.value.get("compile")?))),
     ("realworld, linted", "realworld", |case| Some(lint::judge_file(case, case.value.get("lint")?).into())),
     ("lint", "lint", |case| Some(lint::judge(case))),
+    ("integration, compiled", "integration", integration::judge),
     ("subrequests", "subrequests", |case| Some(subrequests::judge(case).into())),
 ];
 

@@ -1,9 +1,12 @@
 //! What ends a build: the step, and why it could not be done.
 
+use std::path::PathBuf;
+
 use layercake_compiler::ignore::InvalidPattern;
 use layercake_compiler::plan::StepId;
 
 use crate::fault::{Fault, PathError};
+use crate::image::error::ArchiveProblem;
 use crate::op::copy::mode::InvalidMode;
 use crate::op::copy::owner::OwnerError;
 use crate::op::copy::source::SelectError;
@@ -19,7 +22,7 @@ pub struct StepError {
     pub step: StepId,
     /// Why it could not be done.
     #[source]
-    pub cause: Error,
+    pub cause: Box<Error>,
 }
 
 /// Why a step could not be done.
@@ -70,6 +73,9 @@ pub enum Error {
     /// A pattern of `--exclude` that is none.
     #[error(transparent)]
     Pattern(#[from] InvalidPattern),
+    /// An archive of an `ADD` that cannot be unpacked.
+    #[error("cannot unpack `{}`: {}", .0.display(), .1)]
+    Archive(PathBuf, ArchiveProblem),
     /// Something this version cannot do.
     #[error("{0} is not built yet")]
     NotBuilt(&'static str),
@@ -98,7 +104,8 @@ impl Error {
             | Self::Owner(_)
             | Self::Mode(_)
             | Self::NotBuilt(_)
-            | Self::Pattern(_) => Fault::Input,
+            | Self::Pattern(_)
+            | Self::Archive(..) => Fault::Input,
             Self::UnknownBase(_) | Self::UnknownContext(_) => Fault::Bug,
             Self::Cancelled => Fault::Command,
         }

@@ -150,7 +150,7 @@ impl Site<'_> {
 
 fn image_layers(tree: &Tree) -> impl Iterator<Item = &ImageLayer> {
     tree.layers().iter().filter_map(|layer| match layer {
-        Layer::Image(layer) => Some(layer),
+        Layer::Image(layer) => Some(layer.as_ref()),
         Layer::Change(_) => None,
     })
 }

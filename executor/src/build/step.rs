@@ -37,7 +37,7 @@ pub fn perform(
     inputs: &[Product],
 ) -> Result<Product, StepError> {
     let step = &plan.steps[id.index()];
-    product(step, site, cancel, inputs).map_err(|cause| StepError { step: id, cause })
+    product(step, site, cancel, inputs).map_err(|cause| StepError { step: id, cause: Box::new(cause) })
 }
 
 fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {

@@ -36,7 +36,7 @@ pub struct Tree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// A layer of an image, perhaps not here yet.
-    Image(ImageLayer),
+    Image(Arc<ImageLayer>),
     /// The change set of a step.
     Change(Change),
 }
@@ -63,7 +63,7 @@ impl Tree {
         let id = layers
             .iter()
             .fold(Self::scratch().id, |id, layer| identify(Some(id), layer.diff_id.to_string().as_bytes()));
-        Self { id, layers: Arc::new(layers.into_iter().map(Layer::Image).collect()) }
+        Self { id, layers: Arc::new(layers.into_iter().map(|layer| Layer::Image(Arc::new(layer))).collect()) }
     }
 
     /// This tree with a change set on top; itself if that changes nothing.

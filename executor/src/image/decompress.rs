@@ -2,33 +2,28 @@
 //!
 //! gzip and zstd are built in; for the rest the usual programs are run, as GNU tar does.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
-use flate2::read::MultiGzDecoder;
-
 use crate::image::error::ArchiveProblem;
+use crate::layer::decompress::Decompressor;
 
 /// A stream, decompressed if it was compressed.
-pub(crate) fn open(mut input: Box<dyn Read + Send>) -> Result<Box<dyn Read>, ArchiveProblem> {
+pub(crate) fn open(mut input: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, ArchiveProblem> {
     let mut magic = Vec::new();
     input.by_ref().take(6).read_to_end(&mut magic).map_err(ArchiveProblem::Read)?;
     let program = match magic.as_slice() {
-        [0x1f, 0x8b, ..] => None,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => None,
         [0xfd, b'7', b'z', b'X', b'Z', 0] => Some("xz"),
         [b'B', b'Z', b'h', ..] => Some("bzip2"),
         [b'L', b'Z', b'I', b'P', ..] => Some("lzip"),
-        _ => return Ok(Box::new(Cursor::new(magic).chain(input))),
+        _ => None,
     };
-    let gzip = magic.starts_with(&[0x1f, 0x8b]);
     let whole = Cursor::new(magic).chain(input);
-    match program {
-        None if gzip => Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)))),
-        None => Ok(Box::new(zstd::Decoder::new(whole).map_err(ArchiveProblem::Read)?)),
-        Some(program) => Ok(Box::new(Piped::start(program, Box::new(whole))?)),
-    }
+    Ok(match program {
+        None => Box::new(Decompressor::new(whole).map_err(ArchiveProblem::Read)?),
+        Some(program) => Box::new(Piped::start(program, Box::new(whole))?),
+    })
 }
 
 /// A program that decompresses from its standard input to its standard output.

@@ -1,5 +1,6 @@
 //! `Copy`: puts files of contexts, other trees and the Dockerfile itself on a tree.
 
+pub mod archive;
 mod attributes;
 pub mod mode;
 pub mod owner;
@@ -9,7 +10,7 @@ pub mod write;
 use std::path::Path;
 
 use layercake_compiler::ignore::Ignore;
-use layercake_compiler::operation::{Copy, CopySource, Unpack};
+use layercake_compiler::operation::{Copy, Unpack};
 
 use super::input::{self, Input};
 use crate::build::error::Error;
@@ -62,14 +63,14 @@ pub fn apply(copy: &Copy, workspace: &Workspace, inputs: &[Product], site: &Site
     let owner = copy.owner.as_deref().map(|owner| owner::resolve(owner, &tree)).transpose()?;
     for source in &copy.sources {
         let input = Input::open(&inputs[source.input], site)?;
-        let owner = match (owner, input.owners()) {
+        let owner_here = match (owner, input.owners()) {
             (Some((uid, gid)), _) => Owner::Set { uid, gid },
             (None, Owners::Counted) => Owner::Kept,
             (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
         };
-        let mut writer = Writer::new(&tree, owner, mode.as_ref());
+        let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
         for selected in input.source().select(&source.path)? {
-            one(copy, source, &input, &selected, &excluded, &mut writer)?;
+            one(copy, &input, &selected, &excluded, owner, &mut writer)?;
         }
     }
     Ok(())
@@ -78,22 +79,17 @@ pub fn apply(copy: &Copy, workspace: &Workspace, inputs: &[Product], site: &Site
 /// Copies one selected path, or unpacks it.
 fn one(
     copy: &Copy,
-    source: &CopySource,
     input: &Input<'_>,
     selected: &Selected,
     excluded: &Ignore,
+    owner: Option<(u32, u32)>,
     writer: &mut Writer<'_>,
 ) -> Result<(), Error> {
-    let _ = source;
-    if copy.unpack != Unpack::Never && is_archive(input, selected)? {
-        return Err(Error::NotBuilt("`ADD` of an archive"));
-    }
     let all = input.source();
+    if copy.unpack != Unpack::Never && archive::is_archive(&all, selected) {
+        return archive::unpack(&all, selected, &copy.destination, owner, writer);
+    }
     let filter =
         |path: &Path, kind| input::both((all.filter)(path, kind), || input::excluded(excluded, selected, path, kind));
     Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
-}
-
-fn is_archive(_: &Input<'_>, _: &Selected) -> Result<bool, Error> {
-    Ok(false)
 }

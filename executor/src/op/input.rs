@@ -11,7 +11,7 @@ use layercake_compiler::operation::Inline;
 use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 
-use super::copy::source::{Selected, Source};
+use super::copy::source::{Filter, Selected, Source};
 use crate::build::error::Error;
 use crate::build::product::Product;
 use crate::build::site::{ContextFolder, Site};
@@ -25,7 +25,7 @@ use crate::select::{self, Memo, Owners, Verdict};
 pub struct Input<'a> {
     root: Root,
     files: Files<'a>,
-    hidden: Box<dyn Fn(&Path, FileType) -> Verdict + Sync + 'a>,
+    hidden: Box<Filter<'a>>,
 }
 
 /// Where the files of an input are.

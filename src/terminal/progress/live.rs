@@ -1,5 +1,6 @@
 //! Progress on a terminal: what is done scrolls up, what is under way stays below and is redrawn in place.
 
+use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ impl Live {
         let mut text = String::new();
         if state.drawn_lines > 0 {
             // To the first drawn line, and clear from there on.
-            text.push_str(&format!("\x1b[{}A\x1b[J", state.drawn_lines));
+            let _ = write!(text, "\x1b[{}A\x1b[J", state.drawn_lines);
         }
         text.push_str(above);
         for running in &state.running {

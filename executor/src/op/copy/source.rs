@@ -14,12 +14,15 @@ use crate::root::{LastLink, Root, kind};
 use crate::select::Verdict;
 use crate::tree::list;
 
+/// What is to be done with a path below a source's root.
+pub type Filter<'a> = dyn Fn(&Path, FileType) -> Verdict + Sync + 'a;
+
 /// Where a copy takes from.
 pub struct Source<'a> {
     /// Its files.
     pub root: &'a Root,
     /// What of them is to be seen, by path below the root.
-    pub filter: &'a (dyn Fn(&Path, FileType) -> Verdict + Sync),
+    pub filter: &'a Filter<'a>,
 }
 
 /// One thing to copy, found.

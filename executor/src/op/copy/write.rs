@@ -151,6 +151,22 @@ impl<'a> Writer<'a> {
         self.entry(from.as_fd(), from_name, &selected.path, &selected.stat, to.as_fd(), name, &target)
     }
 
+    /// The folder at `destination`, made where it does not exist: its path below the tree's root, free of links.
+    ///
+    /// # Errors
+    /// If something else is in its place.
+    pub fn folder_at(&self, destination: &str) -> Result<PathBuf, WriteError> {
+        let folder = self.resolve(Path::new(destination))?;
+        self.make_folders(&folder)?;
+        Ok(folder)
+    }
+
+    /// The tree that is written to.
+    #[must_use]
+    pub fn tree(&self) -> &'a Root {
+        self.tree
+    }
+
     /// Makes the folders of a resolved path that do not exist.
     ///
     /// # Errors

@@ -1,0 +1,154 @@
+//! Whole outputs, held to files that are reviewed when they change: plans, and what is wrong with wrong Dockerfiles.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::disallowed_methods, reason = "a test may read files")]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use layercake_compiler::ignore::Ignore;
+use layercake_compiler::platform::Platform;
+use layercake_compiler::{
+    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, parse,
+};
+
+#[test]
+fn plans() {
+    for (name, text) in fixtures("plan") {
+        let compilation = compiled(&text, &request()).unwrap();
+        snapshot("plan", &name, &compilation.plan.to_string());
+    }
+}
+
+#[test]
+fn errors() {
+    for (name, text) in fixtures("error") {
+        let target = (name == "target").then(|| "bulid".to_owned());
+        let found = compiled(&text, &Request { target, ..request() }).unwrap_err();
+        assert!(found.iter().any(|finding| finding.severity == Severity::Error), "{name}");
+        snapshot("error", &name, &shown(&parse(&text), &found));
+    }
+}
+
+#[test]
+fn warnings() {
+    for (name, text) in fixtures("lint") {
+        let parsed = parse(&text);
+        let mut bases = Bases::new();
+        let findings = loop {
+            match check(&parsed, &request(), &bases) {
+                Checked::Findings(findings) => break findings,
+                Checked::NeedsBases(requests) => supply(&mut bases, &requests),
+            }
+        };
+        snapshot("lint", &name, &shown(&parsed, &findings));
+    }
+}
+
+#[test]
+fn named_contexts_stand_in_for_stages_and_images() {
+    use layercake_compiler::NamedContext::{Folder, Image, Stage};
+    let text = "FROM alpine AS a\nRUN a\nFROM busybox:latest AS b\nCOPY --from=a /x /x\nCOPY --from=tools /y /y\nFROM b\nCOPY --from=other /z /z\n";
+    let contexts = [
+        ("a", Folder),
+        ("busybox", Folder),
+        ("tools", Image("registry.example.org/tools:1".to_owned())),
+        ("other", Stage("a".to_owned())),
+    ];
+    let mut request = request();
+    request.named_contexts = contexts.into_iter().map(|(name, context)| (name.to_owned(), context)).collect();
+    snapshot("plan", "named-contexts", &compiled(text, &request).unwrap().plan.to_string());
+}
+
+#[test]
+fn base_images_hand_on_their_config_and_run_their_triggers() {
+    let config = serde_json::from_str(
+        r#"{"Env": ["PATH=/bin", "LANG=C"], "WorkingDir": "/base", "User": "app", "Cmd": ["sh"], "Shell": ["/bin/bash", "-c"],
+            "OnBuild": ["COPY package.json .", "RUN npm ci"], "Labels": {"a": "1"}, "Unknown": {"kept": true}}"#,
+    )
+    .unwrap();
+    let (parsed, request) = (parse("FROM node\nWORKDIR sub\nRUN ls\nLABEL b=2\n"), request());
+    let Ok(Outcome::NeedsBases(requests)) = compile(&parsed, &request, &Bases::new()) else { panic!("needs a base") };
+    let digest = Some("sha256:0123456789abcdef".to_owned());
+    let image = BaseImage { digest, platform: linux(), config, author: Some("them".to_owned()) };
+    let mut bases = Bases::new();
+    bases.insert(&requests[0], image);
+    let Ok(Outcome::Compiled(compilation)) = compile(&parsed, &request, &bases) else { panic!("compiles") };
+    snapshot("plan", "base-config-and-triggers", &compilation.plan.to_string());
+}
+
+#[test]
+fn sources_that_dockerignore_excludes_are_warned_about() {
+    let request = Request { ignore: Ignore::parse("secret\n*.log\n").unwrap(), ..request() };
+    let text = "FROM scratch\nCOPY secret/key a.log b.txt /\n";
+    let compilation = compiled(text, &request).unwrap();
+    snapshot("lint", "ignored-sources", &shown(&parse(text), &compilation.warnings));
+}
+
+fn linux() -> Platform {
+    Platform::new("linux", "amd64", "")
+}
+
+fn request() -> Request {
+    Request::new(linux())
+}
+
+fn compiled(text: &str, request: &Request) -> Result<Box<Compilation>, Vec<Diagnostic>> {
+    let (parsed, mut bases) = (parse(text), Bases::new());
+    loop {
+        match compile(&parsed, request, &bases)? {
+            Outcome::Compiled(compilation) => return Ok(compilation),
+            Outcome::NeedsBases(requests) => supply(&mut bases, &requests),
+        }
+    }
+}
+
+fn supply(bases: &mut Bases, requests: &[layercake_compiler::BaseRequest]) {
+    for request in requests {
+        let platform = request.platform.clone();
+        bases.insert(request, BaseImage { digest: None, platform, config: Default::default(), author: None });
+    }
+}
+
+/// The Dockerfiles of a folder, by name.
+fn fixtures(kind: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(kind);
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let name = |file: &Path| file.file_stem().unwrap().to_str().unwrap().to_owned();
+    files.iter().map(|file| (name(file), fs::read_to_string(file).unwrap())).collect()
+}
+
+fn snapshot(kind: &str, name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots/compiler");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("{kind}-{name}"), text));
+}
+
+/// Findings with the lines they are about, plainly: the command line has a better way to show them.
+fn shown(parsed: &Parsed, findings: &[Diagnostic]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+        writeln!(out, "{severity}[{}]: {}", finding.code, finding.message).unwrap();
+        let places = finding.labels.iter().map(|label| (label.span, label.text.as_str()));
+        let places: Vec<_> = if finding.labels.is_empty() {
+            finding.instruction.iter().map(|span| (*span, "")).collect()
+        } else {
+            places.collect()
+        };
+        for (span, text) in places {
+            let position = parsed.source.position(span.start);
+            let shown = parsed.source.slice(span).lines().next().unwrap_or_default();
+            let text = if text.is_empty() { String::new() } else { format!("  ({text})") };
+            writeln!(out, "  {}:{}: `{shown}`{text}", position.line, position.column).unwrap();
+        }
+        for help in &finding.help {
+            writeln!(out, "  help: {help}").unwrap();
+        }
+    }
+    out
+}
