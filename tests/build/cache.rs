@@ -34,7 +34,7 @@ fn an_edited_file_remakes_only_what_follows() {
     let before = home.diff_ids("x");
     home.write("ctx/a.txt", "changed");
     let built = home.build(["-t", "x", "ctx"]);
-    assert_eq!(built.started, ["[0] COPY a.txt b.txt /", "[0] RUN cat /a.txt > /three"]);
+    assert_eq!(built.started, ["COPY a.txt b.txt /", "RUN cat /a.txt > /three"]);
     let after = home.diff_ids("x");
     assert_eq!(after[..2], before[..2], "the base's layer and the one before the change stay");
     assert!(after[2] != before[2] && after[3] != before[3]);
@@ -65,15 +65,15 @@ fn a_file_written_again_does_not_count() {
 #[test]
 fn a_step_with_the_same_result_ends_the_wave() {
     let Some(home) = Home::with_base() else { return };
-    let dockerfile = "FROM base\nCOPY a.txt /tmp/\nRUN sed s/comment.*// /tmp/a.txt > /a && rm /tmp/a.txt\nRUN cat /a > /b\n";
-    // The tree below differs, so the first RUN has to run; what it makes does not, in a stage of its own.
-    let dockerfile = format!("FROM base AS made\n{}FROM base\nCOPY --from=made /a /\nRUN cat /a > /b\n", &dockerfile[10..]);
-    home.write("ctx/a.txt", "code comment one\n");
-    home.write("ctx/Dockerfile", &dockerfile);
+    home.write("ctx/a.txt", "code comment one\n").write(
+        "ctx/Dockerfile",
+        "FROM base AS made\nCOPY a.txt /\nRUN sed s/comment.*// /a.txt > /a\nFROM base\nCOPY --from=made /a /\nRUN cat /a > /b\n",
+    );
     let first = home.build(["-t", "x", "ctx"]);
     home.write("ctx/a.txt", "code comment two\n");
     let second = home.build(["-t", "x", "ctx"]);
-    assert_eq!((second.ran("RUN sed"), second.ran("COPY --from"), second.ran("[1] RUN cat")), (1, 0, 0), "{second:?}");
+    assert_eq!(first.started.len(), 4);
+    assert_eq!(second.started, ["[made] COPY a.txt /", "[made] RUN sed s/comment.*// /a.txt > /a"]);
     assert_eq!(second.digest, first.digest);
 }
 
@@ -82,7 +82,7 @@ fn a_step_that_changes_nothing_leaves_the_tree_what_it_was() {
     let Some(home) = Home::with_base() else { return };
     let dockerfile = |first: &str| format!("FROM base\nRUN {first}\nRUN echo x > /x\n");
     home.build_text(&dockerfile("true"));
-    assert_eq!(home.build_text(&dockerfile("true || echo other")).started, ["[0] RUN true || echo other"]);
+    assert_eq!(home.build_text(&dockerfile("true || echo other")).started, ["RUN true || echo other"]);
 }
 
 #[test]
@@ -90,12 +90,14 @@ fn what_a_command_sees_counts() {
     let Some(home) = Home::with_base() else { return };
     let dockerfile = "FROM base\nARG A=1\nENV B=2\nARG UNUSED\nWORKDIR /w\nRUN echo $A $B > /x\n";
     home.build_text(dockerfile);
-    for (from, to) in [("A=1", "A=3"), ("B=2", "B=4"), ("/w", "/v"), ("RUN echo", "RUN  echo \"\""), ("WORKDIR", "USER ann\nWORKDIR")] {
+    for (from, to) in
+        [("A=1", "A=3"), ("B=2", "B=4"), ("/w", "/v"), ("RUN echo", "RUN  echo \"\""), ("WORKDIR", "USER ann\nWORKDIR")]
+    {
         let built = home.build_text(&dockerfile.replace("> /x", "> /tmp/x").replace(from, to));
         assert_eq!(built.ran("RUN"), 1, "{to}: {built:?}");
     }
     // As in BuildKit, an ARG that is set is in the environment, so it counts whether it is read or not.
-    assert_eq!(home.build(["--build-arg", "A=1", "ctx"]).ran("RUN"), 1);
+    assert_eq!(home.build(["--build-arg", "A=9", "ctx"]).ran("RUN"), 1);
     assert_eq!(home.build(["--build-arg", "UNUSED=5", "ctx"]).ran("RUN"), 1);
     assert_eq!(home.build(["--build-arg", "UNUSED=5", "ctx"]).ran("RUN"), 0);
 }
@@ -112,10 +114,16 @@ fn labels_and_commands_run_nothing() {
 #[test]
 fn the_cache_can_be_refused() {
     let Some(home) = Home::with_base() else { return };
-    home.write("ctx/Dockerfile", "FROM base AS one\nRUN echo 1 > /1\nFROM base AS two\nCOPY --from=one /1 /\nRUN echo 2 > /2\n");
+    home.write(
+        "ctx/Dockerfile",
+        "FROM base AS one\nRUN echo 1 > /1\nFROM base AS two\nCOPY --from=one /1 /\nRUN echo 2 > /2\n",
+    );
     let digest = home.dated(["ctx"]).digest;
     assert_eq!(home.build(["--no-cache", "ctx"]).started.len(), 3);
-    assert_eq!(home.build(["--no-cache-filter=TWO", "ctx"]).started, ["[two] COPY --from=one /1 /", "[two] RUN echo 2 > /2"]);
+    assert_eq!(
+        home.build(["--no-cache-filter=TWO", "ctx"]).started,
+        ["[two] COPY --from=one /1 /", "[two] RUN echo 2 > /2"]
+    );
     assert_eq!(home.dated(["--no-cache", "ctx"]).digest, digest);
 }
 
@@ -125,7 +133,7 @@ fn a_failed_build_keeps_what_was_done() {
     home.write("ctx/Dockerfile", "FROM base\nRUN echo one > /one\nRUN false\n");
     home.layercake(["build", "ctx"]).exits(1);
     let built = home.build_text("FROM base\nRUN echo one > /one\nRUN true\n");
-    assert_eq!(built.started, ["[0] RUN true"]);
+    assert_eq!(built.started, ["RUN true"]);
 }
 
 #[test]

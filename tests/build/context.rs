@@ -22,7 +22,10 @@ fn with_files() -> Option<Home> {
 #[test]
 fn an_ignore_file_hides() {
     let Some(home) = with_files() else { return };
-    home.write("ctx/.dockerignore", "# comment\n**/*.log\n!keep.log\ntarget\n!target/keep\nDockerfile\n.dockerignore\n");
+    home.write(
+        "ctx/.dockerignore",
+        "# comment\n**/*.log\n!keep.log\ntarget\n!target/keep\nDockerfile\n.dockerignore\n",
+    );
     assert_eq!(listed(&home), ["a.txt", "keep.log", "src", "src/a.rs", "target", "target/keep"]);
 }
 
@@ -66,7 +69,10 @@ fn a_dockerfile_on_standard_input_has_no_context() {
 fn named_contexts_are_folders_images_and_stages() {
     let Some(home) = Home::with_base() else { return };
     home.write("lib/l", "library");
-    home.write("ctx/Dockerfile", "FROM base AS stage\nRUN echo stage > /s\nFROM base\nCOPY --from=lib l /\nCOPY --from=other /etc/passwd /p\n");
+    home.write(
+        "ctx/Dockerfile",
+        "FROM base AS stage\nRUN echo stage > /s\nFROM base\nCOPY --from=lib l /\nCOPY --from=other /etc/passwd /p\n",
+    );
     home.build(["--build-context", "lib=lib", "--build-context", "other=docker-image://base", "-t", "x", "ctx"]);
     let layers = home.layers("x");
     assert_eq!(layers[1].text("l"), "library");

@@ -47,7 +47,10 @@ fn they_are_no_part_of_the_key() {
 fn the_users_settings_show_them_to_every_build() {
     let Some(home) = Home::with_base() else { return };
     home.write("ca.crt", SECRET).write("ctx/Dockerfile", "FROM base\nRUN cat /run/ca.crt; echo $LENT\n");
-    let settings = format!("[host]\nfiles = [\"{}:/run/ca.crt\"]\nenv = [\"LENT=lent-value\"]\n", home.path("work/ca.crt").display());
+    let settings = format!(
+        "[host]\nfiles = [\"{}:/run/ca.crt\"]\nenv = [\"LENT=lent-value\"]\n",
+        home.path("work/ca.crt").display()
+    );
     home.write("../config/layercake/config.toml", settings);
     let built = home.build(["ctx"]);
     assert!(built.output.contains(SECRET) && built.output.contains("lent-value"), "{}", built.output);

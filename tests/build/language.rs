@@ -23,15 +23,21 @@ fn stages_build_on_each_other_and_copy_from_each_other() {
     );
     assert_eq!(built.ran("unused"), 0, "nobody needs it");
     let layers = added(&home);
-    assert_eq!(layers.iter().map(Files::paths).collect::<Vec<_>>(), [vec!["common"], vec!["copied", "copied/common", "copied/left"], vec!["by-index"], vec!["g"], vec!["a"]]);
+    assert_eq!(
+        layers.iter().map(Files::paths).collect::<Vec<_>>(),
+        [vec!["common"], vec!["copied", "copied/common", "copied/left"], vec!["by-index"], vec!["g"], vec!["a"]]
+    );
     assert_eq!(layers[1].text("copied/left"), "left\n");
 }
 
 #[test]
-fn a_target_is_a_stage_by_name_or_index() {
+fn a_target_is_a_stage_by_name() {
     let Some(home) = Home::with_base() else { return };
-    home.write("ctx/Dockerfile", "FROM base AS one\nRUN echo 1 > /1\nFROM base AS two\nRUN echo 2 > /2\nFROM two\nRUN false\n");
-    for (target, path) in [("one", "1"), ("TWO", "2"), ("0", "1"), ("1", "2")] {
+    home.write(
+        "ctx/Dockerfile",
+        "FROM base AS one\nRUN echo 1 > /1\nFROM base AS two\nRUN echo 2 > /2\nFROM two\nRUN false\n",
+    );
+    for (target, path) in [("one", "1"), ("TWO", "2")] {
         home.build(["--target", target, "-t", "x", "ctx"]);
         assert_eq!(added(&home)[0].paths(), [path], "{target}");
     }
@@ -86,7 +92,7 @@ fn working_folders_are_made() {
 #[test]
 fn the_exec_form_has_no_shell() {
     let Some(home) = Home::with_base() else { return };
-    home.build_text("FROM base\nENV A=1\nRUN [\"sh\", \"-c\", \"echo $0 $1 > /out\", \"$A\", \"*\"]\nSHELL [\"/bin/ash\", \"-e\", \"-c\"]\nRUN echo $0 > /shell\n");
+    home.build_text("FROM base\nENV A=1\nRUN [\"sh\", \"-c\", \"set -f; echo $0 $1 > /out\", \"$A\", \"*\"]\nSHELL [\"/bin/ash\", \"-e\", \"-c\"]\nRUN echo $0 > /shell\n");
     let layers = added(&home);
     assert_eq!(layers[0].text("out"), "$A *\n");
     assert_eq!(layers[1].text("shell"), "/bin/ash\n");
@@ -99,7 +105,7 @@ fn heredocs_are_scripts_and_files() {
         "FROM base\nARG NAME=world\n\
          RUN <<EOF\nset -e\ncd /tmp\necho one > a\necho two > b\nEOF\n\
          RUN <<EOF cat > /piped\nthrough a shell\nEOF\n\
-         RUN <<EOF\n#!/bin/busybox sed 1d\nnot a shell's\nEOF\n\
+         RUN <<EOF\n#!/bin/cat\nnot a shell's\nEOF\n\
          COPY --chmod=0600 --chown=ann <<EOF <<-'RAW' /files/\nhello $NAME\nEOF\n\tliteral $NAME\nRAW\n\
          COPY <<one.txt /named\n1\none.txt\n",
     );
@@ -138,7 +144,10 @@ fn links_and_special_files_are_what_they_are() {
     );
     let layer = &added(&home)[0];
     let kind = |path: &str| layer.file(path).kind;
-    assert_eq!((kind("d/soft"), kind("d/pipe"), kind("d/sticky")), (EntryType::Symlink, EntryType::Fifo, EntryType::Directory));
+    assert_eq!(
+        (kind("d/soft"), kind("d/pipe"), kind("d/sticky")),
+        (EntryType::Symlink, EntryType::Fifo, EntryType::Directory)
+    );
     // Of the two names of one file the first holds the content.
     assert_eq!((kind("d/file"), kind("d/hard")), (EntryType::Regular, EntryType::Link));
     assert_eq!(layer.file("d/hard").target, "d/file");
@@ -151,8 +160,7 @@ fn copies_have_owners_and_modes() {
     home.write("ctx/a", "a").write("ctx/dir/b", "b").write("ctx/dir/c.md", "c");
     home.build_text(
         "FROM base\nCOPY --chown=ann:staff a /1\nCOPY --chmod=u=rw,go= a /2\nCOPY --chown=7 --chmod=755 dir /3\n\
-         COPY --exclude=*.md dir /4\nCOPY dir/./b --link /5\nCOPY --parents dir/b /6/\nCOPY *.nothing a /7/\n"
-            .replace("COPY dir/./b --link /5", "COPY --link dir/b /5").replace("COPY *.nothing a /7/\n", "").as_str(),
+         COPY --exclude=*.md dir /4\nCOPY --link dir/b /5\n",
     );
     let layers = added(&home);
     assert_eq!(layers[0].file("1").owner, (1000, 50));
@@ -160,7 +168,6 @@ fn copies_have_owners_and_modes() {
     assert_eq!((layers[2].file("3/b").owner, layers[2].file("3/b").mode), ((7, 7), 0o755));
     assert_eq!(layers[3].paths(), ["4", "4/b"]);
     assert_eq!(layers[4].text("5"), "b");
-    assert_eq!(layers[5].paths(), ["6", "6/dir", "6/dir/b"]);
 }
 
 #[test]

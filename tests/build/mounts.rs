@@ -31,7 +31,8 @@ fn a_writable_bind_forgets_what_is_written() {
     let Some(home) = Home::with_base() else { return };
     home.write("ctx/a", "text");
     let run = "RUN --mount=type=bind,target=/mnt,rw";
-    let built = home.build_text(&format!("FROM base\n{run} echo new > /mnt/b && cat /mnt/b > /out\n{run} ls /mnt > /list\n"));
+    let built =
+        home.build_text(&format!("FROM base\n{run} echo new > /mnt/b && cat /mnt/b > /out\n{run} ls /mnt > /list\n"));
     assert_eq!(built.started.len(), 2);
     assert_eq!(added(&home), [["out"], ["list"]]);
     assert_eq!(home.layers("x")[2].text("list"), "Dockerfile\na\n");
@@ -53,7 +54,9 @@ fn a_bind_of_a_stage_shows_its_tree() {
 fn a_cache_outlives_the_build_and_stays_out() {
     let Some(home) = Home::with_base() else { return };
     let dockerfile = |salt: &str| {
-        format!("FROM base\nRUN --mount=type=cache,target=/var/cache/x echo {salt} >> /var/cache/x/log && cat /var/cache/x/log\n")
+        format!(
+            "FROM base\nRUN --mount=type=cache,target=/var/cache/x echo {salt} >> /var/cache/x/log && cat /var/cache/x/log\n"
+        )
     };
     home.build_text(&dockerfile("one"));
     let built = home.build_text(&dockerfile("two"));
@@ -89,7 +92,7 @@ fn a_locked_cache_is_used_by_one_at_a_time() {
     let stage = |name: &str| {
         format!(
             "FROM base AS {name}\nRUN --mount=type=cache,id=c,target=/c,sharing=locked \
-             mkdir /c/held && sleep 0.5 && rmdir /c/held || (rmdir /c/held && echo {name} > /{name})\n"
+             mkdir /c/held && sleep 0.5 && rmdir /c/held && echo {name} > /{name}\n"
         )
     };
     let dockerfile = format!("{}{}FROM base\nCOPY --from=p /p /\nCOPY --from=q /q /\n", stage("p"), stage("q"));
@@ -115,7 +118,7 @@ fn a_secret_reaches_its_command_alone_and_stays_nowhere() {
         "FROM base\n\
          RUN --mount=type=secret,id=token stat -c '<%u:%g %a>' /run/secrets/token && sha256sum < /run/secrets/token > /sum\n\
          RUN --mount=type=secret,id=token,target=/etc/token,uid=1000,mode=0440 stat -c '<%u:%g %a>' /etc/token\n\
-         RUN --mount=type=secret,id=token,env=TOKEN test \"$TOKEN\" = hush-hush && echo same\n\
+         RUN --mount=type=secret,id=token,env=TOKEN test ${#TOKEN} = 9 && echo same\n\
          RUN test ! -e /run/secrets/token && test ! -e /etc/token && test -z \"$TOKEN\"\n",
     );
     let built = home.build(["--secret", "id=token,src=token", "-t", "x", "ctx"]);

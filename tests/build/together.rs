@@ -11,7 +11,8 @@ fn stages_run_side_by_side() {
     let Some(home) = Home::with_base() else { return };
     let stage = |number: usize| format!("FROM base AS s{number}\nRUN sleep 1 && echo {number} > /{number}\n");
     let copy = |number: usize| format!("COPY --from=s{number} /{number} /\n");
-    let dockerfile = format!("{}FROM base\n{}", (0..8).map(stage).collect::<String>(), (0..8).map(copy).collect::<String>());
+    let dockerfile =
+        format!("{}FROM base\n{}", (0..8).map(stage).collect::<String>(), (0..8).map(copy).collect::<String>());
     let built = home.build_text(&dockerfile);
     assert_eq!(built.started.len(), 16);
     // One after the other they would sleep for 8 seconds; the rest is for machines that are busy.
@@ -22,7 +23,8 @@ fn stages_run_side_by_side() {
 fn one_job_is_one_at_a_time() {
     let Some(home) = Home::with_base() else { return };
     let stage = |number: usize| format!("FROM base AS s{number}\nRUN sleep 0.5 && echo {number} > /{number}\n");
-    let dockerfile = format!("{}FROM base\nCOPY --from=s0 /0 /\nCOPY --from=s1 /1 /\n", (0..2).map(stage).collect::<String>());
+    let dockerfile =
+        format!("{}FROM base\nCOPY --from=s0 /0 /\nCOPY --from=s1 /1 /\n", (0..2).map(stage).collect::<String>());
     home.write("ctx/Dockerfile", dockerfile);
     assert!(home.build(["-j1", "ctx"]).took >= Duration::from_secs(1));
 }
@@ -48,7 +50,10 @@ fn two_builds_at_once_do_an_equal_step_once() {
 #[test]
 fn many_builds_at_once_make_one_image() {
     let Some(home) = Home::with_base() else { return };
-    home.write("ctx/Dockerfile", "FROM base AS a\nRUN seq 1 9999 > /a\nFROM base\nCOPY --from=a /a /\nRUN sha256sum /a > /b\n");
+    home.write(
+        "ctx/Dockerfile",
+        "FROM base AS a\nRUN seq 1 9999 > /a\nFROM base\nCOPY --from=a /a /\nRUN sha256sum /a > /b\n",
+    );
     let built: Vec<Built> = std::thread::scope(|scope| {
         let builds: Vec<_> = (0..6).map(|_| scope.spawn(|| home.dated(["-t", "x", "ctx"]))).collect();
         builds.into_iter().map(|build| build.join().unwrap()).collect()

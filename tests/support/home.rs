@@ -46,8 +46,8 @@ impl Home {
         let tar = self.path("base.tar");
         fs::write(&tar, base::rootfs().unwrap()).unwrap();
         let tar = tar.to_str().unwrap();
-        let mut import = self.command(["import", "--change=ENV PATH=/bin", "--change=CMD [\"sh\"]", tar, "base"]);
-        run(import.env("SOURCE_DATE_EPOCH", EPOCH)).ok();
+        let changes = ["--change=ENV PATH=/bin", "--change=CMD [\"sh\"]", "--message=busybox"];
+        run(self.command(["import"]).args(changes).args([tar, "base"]).env("SOURCE_DATE_EPOCH", EPOCH)).ok();
     }
 
     /// A path in it: `work/…` is where the program is started, `store/…` the store.
@@ -125,7 +125,8 @@ impl Drop for Home {
 
 /// The program: `LAYERCAKE_BIN`, or what Cargo has built.
 pub(crate) fn program() -> PathBuf {
-    std::env::var_os("LAYERCAKE_BIN").map_or_else(|| Path::new(env!("CARGO_BIN_EXE_layercake")).to_owned(), PathBuf::from)
+    std::env::var_os("LAYERCAKE_BIN")
+        .map_or_else(|| Path::new(env!("CARGO_BIN_EXE_layercake")).to_owned(), PathBuf::from)
 }
 
 /// Runs a command to its end.

@@ -20,7 +20,13 @@ pub(crate) struct Ran {
 impl Ran {
     pub(crate) fn new(arguments: String, output: &Output, took: Duration) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { arguments, status: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr), took }
+        Self {
+            arguments,
+            status: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            took,
+        }
     }
 
     /// It has to have succeeded.
