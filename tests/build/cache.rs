@@ -139,17 +139,16 @@ fn a_failed_build_keeps_what_was_done() {
 #[test]
 fn one_job_or_eight_in_two_stores_make_the_same_image() {
     let (Some(one), Some(eight)) = (Home::with_base(), Home::with_base()) else { return };
-    let mut dockerfile = String::new();
-    for stage in 0..6 {
-        dockerfile += &format!(
-            "FROM base AS s{stage}\nRUN mkdir /out && seq {stage}00 {stage}99 > /out/{stage} && ln /out/{stage} /out/link\n"
-        );
-    }
-    dockerfile += "FROM base\nCOPY context/ /context/\n";
-    for stage in 0..6 {
-        dockerfile += &format!("COPY --from=s{stage} /out/ /{stage}/\n");
-    }
-    dockerfile += "RUN chown -R ann /3 && rm -r /4\n";
+    let stage = |number| {
+        format!(
+            "FROM base AS s{number}\nRUN mkdir /out && seq {number}00 {number}99 > /out/{number} && ln /out/{number} /out/link\n"
+        )
+    };
+    let dockerfile = format!(
+        "{}FROM base\nCOPY context/ /context/\n{}RUN chown -R ann /3 && rm -r /4\n",
+        (0..6).map(stage).collect::<String>(),
+        (0..6).map(|number| format!("COPY --from=s{number} /out/ /{number}/\n")).collect::<String>(),
+    );
     let mut digests = Vec::new();
     for (home, jobs) in [(&one, "-j1"), (&eight, "-j8")] {
         home.write("ctx/Dockerfile", &dockerfile);

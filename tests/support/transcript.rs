@@ -14,11 +14,10 @@ pub(crate) fn assert_transcript(folder: &str, name: &str, home: &Home, ran: &Ran
 }
 
 fn transcript(home: &Home, ran: &Ran) -> String {
-    let mut text = format!("$ layercake {}\n{}", ran.arguments, ran.stderr);
-    if !ran.stdout.is_empty() {
-        text += &format!("--- standard output\n{}", ran.stdout);
-    }
-    text += &ran.status.map_or_else(|| "--- ended by a signal\n".to_owned(), |status| format!("--- status {status}\n"));
+    let Ran { arguments, stderr, stdout, .. } = ran;
+    let output = if stdout.is_empty() { String::new() } else { format!("--- standard output\n{stdout}") };
+    let end = ran.status.map_or_else(|| "ended by a signal".to_owned(), |status| format!("status {status}"));
+    let text = format!("$ layercake {arguments}\n{stderr}{output}--- {end}\n");
     redacted(&text.replace(home.path("").to_str().unwrap(), "[home]/"))
 }
 
