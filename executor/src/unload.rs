@@ -23,7 +23,8 @@ use crate::select::Verdict;
 /// If the tree cannot be fetched or read, or `out` not be written.
 pub fn tar(tree: &Tree, site: &Site<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
-    layer::tar::write(&mounted.path(), site.epoch, out)?;
+    // The path is a link to the root, which whoever opens a folder does not follow; what it leads to is the folder.
+    layer::tar::write(&mounted.path().join("."), site.epoch, out)?;
     Ok(())
 }
 

@@ -15,10 +15,15 @@ pub(crate) fn available(tools: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let all_required = std::env::var("LAYERCAKE_REQUIRE").is_ok_and(|value| value == "all");
-    assert!(!all_required, "not installed: {}", missing.join(", "));
-    eprintln!("skipped, not installed: {}", missing.join(", "));
+    skip(&missing.join(", "));
     false
+}
+
+/// Says that a test cannot be run here for want of something; a failure where everything is required.
+pub(crate) fn skip(missing: &str) {
+    let all_required = std::env::var("LAYERCAKE_REQUIRE").is_ok_and(|value| value == "all");
+    assert!(!all_required, "this machine lacks {missing}");
+    eprintln!("skipped: this machine lacks {missing}");
 }
 
 fn find(tool: &str) -> Option<PathBuf> {

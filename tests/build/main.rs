@@ -1,0 +1,14 @@
+//! Building, from the outside: what is done and what is not done again, what the language means, and what stays in layers.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "../support/support.rs"]
+mod support;
+
+mod cache;
+mod context;
+mod host;
+mod language;
+mod mounts;
+mod sharing;
+mod together;

@@ -1,0 +1,154 @@
+//! The kinds of output, as their formats define them.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::support::Home;
+use crate::support::archive::Files;
+use crate::support::home::run;
+use crate::support::image::{document, json as json_of, layers, strings};
+
+/// A home with a context `ctx` whose image has two layers above the base's.
+fn home() -> Option<Home> {
+    let home = Home::with_base()?;
+    home.write("ctx/Dockerfile", "FROM base\nRUN echo one > /one\nCOPY two /\nENV A=1\n").write("ctx/two", "two");
+    Some(home)
+}
+
+fn archive(home: &Home, path: &str) -> Files {
+    Files::read(&fs::read(home.path("work").join(path)).unwrap())
+}
+
+#[test]
+fn an_oci_archive_is_a_layout() {
+    let Some(home) = home() else { return };
+    let built = home.build(["-o", "type=oci,dest=new/out.tar", "-t", "name:1", "ctx"]);
+    let archive = archive(&home, "new/out.tar");
+    assert_eq!(json_of(&archive, "oci-layout"), json!({"imageLayoutVersion": "1.0.0"}));
+    let index = json_of(&archive, "index.json");
+    let entry = &index["manifests"][0];
+    assert_eq!(entry["digest"], built.digest);
+    assert_eq!(entry["mediaType"], "application/vnd.oci.image.manifest.v1+json");
+    let manifest = document(&archive, &entry["digest"]);
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 3);
+    for layer in manifest["layers"].as_array().unwrap() {
+        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+        let hex = layer["digest"].as_str().unwrap().trim_start_matches("sha256:").to_owned();
+        assert_eq!(layer["size"], archive.file(&format!("blobs/sha256/{hex}")).content.len());
+    }
+    let config = document(&archive, &manifest["config"]["digest"]);
+    assert_eq!((config["os"].as_str(), config["rootfs"]["type"].as_str()), (Some("linux"), Some("layers")));
+    let own: Vec<_> = layers(&archive).split_off(1);
+    assert_eq!(own.iter().map(Files::paths).collect::<Vec<_>>(), [["one"], ["two"]]);
+}
+
+#[test]
+fn an_oci_folder_is_a_layout() {
+    let Some(home) = home() else { return };
+    let built = home.build(["-o", "type=oci,dest=out,tar=false", "ctx"]);
+    let index: serde_json::Value = serde_json::from_str(&home.read("out/index.json")).unwrap();
+    assert_eq!(index["manifests"][0]["digest"], built.digest);
+    let hex = built.digest.trim_start_matches("sha256:");
+    assert!(home.path(&format!("work/out/blobs/sha256/{hex}")).is_file());
+}
+
+#[test]
+fn a_docker_archive_has_dockers_manifest() {
+    let Some(home) = home() else { return };
+    home.build(["-o", "type=docker,dest=out.tar", "-t", "name:1", "ctx"]);
+    let archive = archive(&home, "out.tar");
+    let manifest = json_of(&archive, "manifest.json");
+    assert_eq!(strings(&manifest[0]["RepoTags"]), ["name:1"]);
+    assert_eq!(strings(&manifest[0]["Layers"]).len(), 3);
+    for path in strings(&manifest[0]["Layers"]) {
+        assert!(archive.has(&path), "{path}");
+    }
+    let config = json_of(&archive, manifest[0]["Config"].as_str().unwrap());
+    assert_eq!(strings(&config["config"]["Env"]), ["PATH=/bin", "A=1"]);
+}
+
+#[test]
+fn a_tar_holds_the_files_of_all_layers() {
+    let Some(home) = home() else { return };
+    let tree = home.tree("ctx");
+    assert_eq!((tree.text("one"), tree.text("two")), ("one\n", "two"));
+    assert_eq!(tree.file("home/ann/notes").owner, (1000, 1000));
+    assert_eq!(tree.file("tmp").mode, 0o1777);
+    for own in ["dev/null", "etc/hosts", "etc/resolv.conf", ".dockerenv"] {
+        assert!(!tree.has(own), "{own}");
+    }
+    // `-` is standard output, and nothing else is on it.
+    let output = home.command(["build", "-q", "-o", "-", "ctx"]).stderr(Stdio::inherit()).output().unwrap();
+    assert_eq!(Files::read(&output.stdout), tree);
+}
+
+#[test]
+fn a_folder_holds_the_files_of_who_builds() {
+    let Some(home) = home() else { return };
+    home.write("local/Dockerfile", "FROM scratch\nCOPY --chown=1000 --chmod=751 file /bin/program\nCOPY file /\n");
+    home.write("local/file", "content");
+    for arguments in [["-o", "out", "local"], ["-o", "type=local,dest=out", "local"]] {
+        run(home.command(["build"]).args(arguments)).ok();
+        let program = fs::metadata(home.path("work/out/bin/program")).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!((program.mode() & 0o777, program.uid()), (0o751, rustix::process::geteuid().as_raw()));
+        assert_eq!(home.read("out/file"), "content");
+    }
+}
+
+#[test]
+fn no_output_still_fills_the_store() {
+    let Some(home) = home() else { return };
+    let ran = home.layercake(["build", "-o", "type=none", "ctx"]).ok();
+    assert_eq!(ran.stdout, "");
+    assert_eq!(home.build(["ctx"]).started, [""; 0]);
+}
+
+#[test]
+fn several_outputs_are_one_build() {
+    let Some(home) = home() else { return };
+    let built =
+        home.build(["-o", "type=oci,dest=a.tar", "-o", "type=tar,dest=b.tar", "-o", "type=image,name=c", "ctx"]);
+    assert_eq!(json_of(&archive(&home, "a.tar"), "index.json")["manifests"][0]["digest"], built.digest);
+    assert_eq!(archive(&home, "b.tar").text("two"), "two");
+    assert_eq!(home.inspect("c")["Digest"], built.digest);
+}
+
+#[test]
+fn compressions_hold_the_same_layers() {
+    let Some(home) = home() else { return };
+    let mut ids = Vec::new();
+    for (compression, media) in [("gzip", "tar+gzip"), ("zstd", "tar+zstd"), ("none", "tar")] {
+        let output = format!("type=oci,dest={compression}.tar,compression={compression}");
+        home.build(["-o", &output, "ctx"]);
+        let archive = archive(&home, &format!("{compression}.tar"));
+        let manifest = document(&archive, &json_of(&archive, "index.json")["manifests"][0]["digest"]);
+        // The base's layer is what it was.
+        let own = manifest["layers"][1]["mediaType"].as_str().unwrap();
+        assert_eq!(own, format!("application/vnd.oci.image.layer.v1.{media}"));
+        assert_eq!(layers(&archive)[1].text("one"), "one\n");
+        ids.push(document(&archive, &manifest["config"]["digest"])["rootfs"]["diff_ids"].clone());
+    }
+    assert!(ids.iter().all(|other| *other == ids[0]));
+    // Level 19 is a smaller zstd than level 1, or the same.
+    let size = |level: &str| {
+        let output = format!("type=oci,dest=level.tar,compression=zstd,compression-level={level}");
+        home.build(["-o", &output, "--no-cache", "ctx"]);
+        fs::metadata(home.path("work/level.tar")).unwrap().len()
+    };
+    assert!(size("19") <= size("1"));
+}
+
+#[test]
+fn an_archive_appears_whole_or_not_at_all() {
+    let Some(home) = home() else { return };
+    home.write("out.tar", "what was there before");
+    home.write("failing/Dockerfile", "FROM base\nRUN false\n");
+    home.layercake(["build", "-o", "type=oci,dest=out.tar", "failing"]).exits(1);
+    assert_eq!(home.read("out.tar"), "what was there before");
+    home.build(["-o", "type=oci,dest=out.tar", "ctx"]);
+    let names: Vec<_> = fs::read_dir(home.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.iter().filter(|name| name.to_string_lossy().starts_with("out.tar")).count(), 1, "{names:?}");
+}

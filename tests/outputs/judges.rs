@@ -1,0 +1,128 @@
+//! Judges that are not ours: what skopeo, umoci and buildah make of an image is what `-o type=tar` says it holds.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use tar::EntryType;
+
+use super::varied::{self, IMAGES};
+use crate::support::Home;
+use crate::support::archive::{File, Files};
+use crate::support::machine::as_root;
+use crate::support::tools::{available, run};
+
+fn skopeo(home: &Home, arguments: &[&str]) -> String {
+    let mut command = Command::new("skopeo");
+    home.furnish(&mut command);
+    run(command.args(["--insecure-policy", "--tmpdir=."]).args(arguments))
+}
+
+/// What a folder on the disk holds, with the ids that root sees.
+fn folder(home: &Home, path: &str) -> Files {
+    let mut tar = as_root("tar");
+    home.furnish(&mut tar);
+    let arguments = ["--numeric-owner", "--format=pax", "--sort=name", "-C", path, "-cf", "-", "."];
+    let output = tar.args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Files::read(&output.stdout)
+}
+
+/// What two ways to write a tree agree on: not which of a file's names comes first, nor the root's own entry.
+fn comparable(files: &Files) -> BTreeMap<String, File> {
+    let resolve = |file: &File| match file.kind {
+        EntryType::Link => files.file(file.target.trim_start_matches("./")).clone(),
+        EntryType::Symlink => File { mode: 0o777, ..file.clone() },
+        _ => file.clone(),
+    };
+    files.0.iter().filter(|(path, _)| !path.is_empty()).map(|(path, file)| (path.clone(), resolve(file))).collect()
+}
+
+#[track_caller]
+fn assert_same(name: &str, theirs: &Files, ours: &Files) {
+    let (theirs, ours) = (comparable(theirs), comparable(ours));
+    assert_eq!(theirs.keys().collect::<Vec<_>>(), ours.keys().collect::<Vec<_>>(), "{name}");
+    for (path, file) in &ours {
+        assert_eq!(&theirs[path], file, "{name}: {path}");
+    }
+}
+
+#[test]
+fn skopeo_inspects_and_copies() {
+    if !available(&["skopeo"]) {
+        return;
+    }
+    let Some(home) = varied::built() else { return };
+    for (name, _) in IMAGES {
+        for compression in ["gzip", "zstd"] {
+            let output = format!("type=oci,dest={name}.tar,compression={compression}");
+            let digest = home.dated(["-o", &output, "-t", &format!("{name}:1"), name]).digest;
+            let source = format!("oci-archive:{name}.tar:1");
+            let inspected: serde_json::Value = serde_json::from_str(&skopeo(&home, &["inspect", &source])).unwrap();
+            assert_eq!(inspected["Digest"], digest, "{name} {compression}");
+            // Every layer is read, and held against its digest and its diff id.
+            skopeo(&home, &["copy", "--dest-decompress", &source, &format!("dir:{name}.{compression}")]);
+        }
+        home.build(["-o", &format!("type=docker,dest={name}.docker.tar"), "-t", &format!("{name}:1"), name]);
+        skopeo(&home, &["copy", &format!("docker-archive:{name}.docker.tar:{name}:1"), &format!("dir:{name}.docker")]);
+    }
+}
+
+#[test]
+fn umoci_unpacks_the_same_tree() {
+    if !available(&["umoci"]) {
+        return;
+    }
+    let Some(home) = varied::built() else { return };
+    for (name, _) in IMAGES {
+        home.dated(["-o", &format!("type=oci,dest={name}.oci,tar=false"), "-t", &format!("{name}:1"), name]);
+        let mut umoci = as_root("umoci");
+        home.furnish(&mut umoci);
+        let (image, bundle) = (format!("{name}.oci:1"), format!("{name}.bundle"));
+        run(umoci.args(["--log=error", "unpack", "--keep-dirlinks", "--image", &image, &bundle]));
+        let theirs = folder(&home, &format!("{bundle}/rootfs"));
+        assert_same(name, &theirs, &home.tree(name));
+    }
+}
+
+#[test]
+fn buildah_mounts_the_same_tree() {
+    if !available(&["buildah"]) {
+        return;
+    }
+    let Some(home) = varied::built() else { return };
+    for (name, _) in IMAGES {
+        home.dated(["-o", &format!("type=oci,dest={name}.tar"), "-t", &format!("{name}:1"), name]);
+        // One session of root: containers are known to the storage, mounts to the mount namespace.
+        let script = format!(
+            "buildah() {{ command buildah --storage-driver=vfs --root=$PWD/storage --runroot=$PWD/run \"$@\"; }}\n\
+             set -e; c=$(buildah from --pull-never oci-archive:{name}.tar)\n\
+             m=$(buildah mount $c); tar --numeric-owner --format=pax -C $m -cf {name}.mounted.tar .\n\
+             buildah umount $c > /dev/null\nbuildah rm $c > /dev/null"
+        );
+        let mut command = as_root("sh");
+        home.furnish(&mut command);
+        run(command.args(["-c", &script]));
+        let theirs = Files::read(&std::fs::read(home.path(&format!("work/{name}.mounted.tar"))).unwrap());
+        assert_same(name, &theirs, &home.tree(name));
+    }
+}
+
+#[test]
+fn what_buildah_makes_is_built_on() {
+    if !available(&["buildah"]) {
+        return;
+    }
+    let Some(home) = Home::with_base() else { return };
+    home.write("ctx/Dockerfile", "FROM base\nRUN echo x > /x\n");
+    home.build(["-o", "type=oci,dest=x.tar", "-t", "x:1", "ctx"]);
+    let script = "buildah() { command buildah --storage-driver=vfs --root=$PWD/storage --runroot=$PWD/run \"$@\"; }\n\
+         set -e; c=$(buildah from --pull-never oci-archive:x.tar)\n\
+         m=$(buildah mount $c); echo theirs > $m/theirs; rm $m/x; buildah umount $c > /dev/null\n\
+         buildah config --env B=2 $c; buildah commit -q $c oci-archive:theirs.tar:theirs:1 > /dev/null";
+    let mut command = as_root("sh");
+    home.furnish(&mut command);
+    run(command.args(["-c", script]));
+    home.layercake(["load", "-i", "theirs.tar"]).ok();
+    home.write("on/Dockerfile", "FROM theirs:1\nRUN test $B = 2 && ! test -e /x && cat /theirs\n");
+    assert!(home.build(["on"]).output.contains("theirs"));
+}

@@ -1,0 +1,11 @@
+//! What comes out of a build, and what others make of it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "../support/support.rs"]
+mod support;
+
+mod files;
+mod formats;
+mod judges;
+mod varied;

@@ -1,0 +1,160 @@
+//! Between stores by way of a registry: Debian's, on a loopback port.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "../support/support.rs"]
+mod support;
+
+use serde_json::Value;
+
+use support::Home;
+use support::home::run;
+use support::registry::{PROGRAM, Protection, Protocol, Registry};
+use support::tools::{self, available};
+
+/// A registry, and a home whose image `NAME` of the registry is built and pushed.
+fn pushed() -> Option<(Registry, Home, String)> {
+    if !available(&[PROGRAM]) {
+        return None;
+    }
+    let home = Home::with_base()?;
+    let registry = Registry::open();
+    let name = format!("{}/team/app:1", registry.host());
+    home.write("ctx/Dockerfile", "FROM base\nRUN echo one > /one\nCOPY two /\nENV A=1\n").write("ctx/two", "two");
+    home.build(["-t", &name, "ctx"]);
+    home.layercake(["push", &name]).ok();
+    Some((registry, home, name))
+}
+
+/// The requests after the first `before`.
+fn since(registry: &Registry, before: usize) -> Vec<String> {
+    registry.requests().split_off(before)
+}
+
+#[test]
+fn an_empty_store_pulls_what_was_pushed() {
+    let Some((_registry, home, name)) = pushed() else { return };
+    let other = Home::empty();
+    let pulled = other.layercake(["pull", &name]).ok();
+    let (here, there) = (home.inspect(&name), other.inspect(&name));
+    assert_eq!(pulled.stdout.trim(), here["Digest"]);
+    for field in ["Digest", "Manifest", "Config", "RootFS", "History"] {
+        assert_eq!(there[field], here[field], "{field}");
+    }
+    assert_eq!(other.layers(&name)[2].text("two"), "two");
+}
+
+#[test]
+fn an_empty_store_builds_from_what_was_pushed() {
+    let Some((registry, home, name)) = pushed() else { return };
+    let dockerfile = format!("FROM {name}\nRUN cat /one /two > /both && echo $A\n");
+    home.write("on/Dockerfile", &dockerfile);
+    let other = Home::empty();
+    other.write("on/Dockerfile", &dockerfile);
+    let here = home.dated(["-t", "on", "on"]);
+    let there = other.dated(["-t", "on", "on"]);
+    assert_eq!(here.digest, there.digest);
+    assert_eq!(other.layers("on")[3].text("both"), "one\ntwo");
+    // With the base in the store the registry is not asked again.
+    let before = registry.requests().len();
+    assert_eq!(other.dated(["on"]).started, [""; 0]);
+    assert_eq!(since(&registry, before), [""; 0]);
+    // Unless somebody wants the newest.
+    other.dated(["--pull", "on"]);
+    assert!(!since(&registry, before).is_empty());
+}
+
+#[test]
+fn layers_that_no_step_reads_are_not_fetched() {
+    let Some((registry, _home, name)) = pushed() else { return };
+    let other = Home::empty();
+    other.write("ctx/Dockerfile", format!("FROM {name}\nENV B=2\nLABEL c=d\n"));
+    let before = registry.requests().len();
+    other.build(["-t", &format!("{}/team/app:2", registry.host()), "--push", "ctx"]);
+    let requests = since(&registry, before);
+    let fetched = requests.iter().filter(|request| request.starts_with("GET") && request.contains("/blobs/")).count();
+    assert_eq!(fetched, 1, "the configuration alone: {requests:?}");
+    let third = Home::empty();
+    third.layercake(["pull", "-q", &format!("{}/team/app:2", registry.host())]).ok();
+    assert_eq!(third.layers(&format!("{}/team/app:2", registry.host())).len(), 3);
+}
+
+#[test]
+fn a_second_push_sends_nothing() {
+    let Some((registry, home, name)) = pushed() else { return };
+    let before = registry.requests().len();
+    let again = home.layercake(["push", &name]).ok();
+    assert_eq!(again.stdout.trim(), home.inspect(&name)["Digest"]);
+    let sent = since(&registry, before);
+    assert!(sent.iter().all(|request| !request.contains("/uploads/")), "{sent:?}");
+    assert!(!again.stderr.contains("pushed"), "{}", again.stderr);
+}
+
+#[test]
+fn a_second_pull_fetches_nothing() {
+    let Some((registry, _home, name)) = pushed() else { return };
+    let other = Home::empty();
+    other.layercake(["pull", &name]).ok();
+    let before = registry.requests().len();
+    other.layercake(["pull", &name]).ok();
+    let asked = since(&registry, before);
+    assert!(asked.iter().all(|request| !request.contains("/blobs/")), "{asked:?}");
+}
+
+#[test]
+fn a_build_pushes_all_its_names() {
+    let Some((registry, home, _)) = pushed() else { return };
+    let names = ["one:1", "two:latest"].map(|name| format!("{}/{name}", registry.host()));
+    let built = home.build(["-t", &names[0], "-o", &format!("type=image,name={},push=true", names[1]), "ctx"]);
+    for name in &names {
+        let other = Home::empty();
+        other.layercake(["pull", name]).ok();
+        assert_eq!(other.inspect(name)["Digest"], built.digest);
+    }
+}
+
+#[test]
+fn an_image_can_be_named_by_its_digest() {
+    let Some((registry, home, name)) = pushed() else { return };
+    let digest = home.inspect(&name)["Digest"].as_str().unwrap().to_owned();
+    let other = Home::empty();
+    other.write("ctx/Dockerfile", format!("FROM {}/team/app@{digest}\nRUN cat /one\n", registry.host()));
+    assert!(other.build(["ctx"]).output.contains("one"));
+}
+
+#[test]
+fn stages_copy_from_images_of_the_registry() {
+    let Some((_registry, _home, name)) = pushed() else { return };
+    let other = Home::with_base().unwrap();
+    other.write(
+        "ctx/Dockerfile",
+        format!("FROM base\nCOPY --from={name} /one /copied\nRUN --mount=from={name},target=/mnt cp /mnt/two /two\n"),
+    );
+    other.build(["-t", "x", "ctx"]);
+    let layers = other.layers("x");
+    assert_eq!((layers[1].text("copied"), layers[2].text("two")), ("one\n", "two"));
+}
+
+#[test]
+fn a_login_opens_a_protected_registry() {
+    if !available(&[PROGRAM, "htpasswd"]) {
+        return;
+    }
+    let Some(home) = Home::with_base() else { return };
+    let users = tools::run(std::process::Command::new("htpasswd").args(["-Bbn", "ann", "wonder"]));
+    home.write("users", users);
+    let registry = Registry::start(&Protection::Basic(home.path("work/users")), &Protocol::Http);
+    let name = format!("{}/app:1", registry.host());
+    home.layercake(["tag", "base", &name]).ok();
+    let refused = home.layercake(["push", &name]).exits(3);
+    assert!(refused.stderr.contains("layercake login"), "{}", refused.stderr);
+    home.layercake(["login", "-u", "ann", "-p", "wrong", &registry.host()]).exits(3);
+    home.write("password", "wonder\n");
+    let password = std::fs::File::open(home.path("work/password")).unwrap();
+    run(home.command(["login", "-u", "ann", "--password-stdin", &registry.host()]).stdin(password)).ok();
+    home.layercake(["push", &name]).ok();
+    let kept: Value = serde_json::from_str(&home.read("../home/.docker/config.json")).unwrap();
+    assert!(kept["auths"][registry.host()].is_object(), "{kept}");
+    home.layercake(["logout", &registry.host()]).ok();
+    home.layercake(["pull", &name]).exits(3);
+}
