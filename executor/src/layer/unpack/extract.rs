@@ -1,9 +1,9 @@
 //! Puts the entries of an archive into a folder, one after the other.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, linkat, makedev, openat, readlinkat, statat, unlinkat};
@@ -238,15 +238,7 @@ fn remove(place: &Place<'_>, stat: &Stat) -> Result<(), PathError> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         return unlinkat(place.folder, place.name, AtFlags::empty()).at("remove", place.path);
     }
-    let fd = list::open_folder(place.folder, place.name).at("open", place.path)?;
-    for name in list::names(&fd).at("list", place.path)? {
-        let path = place.path.join(OsStr::from_bytes(name.to_bytes()));
-        let inner = Place { folder: fd.as_fd(), name: &name, path: &path };
-        if let Some(stat) = status(&inner)? {
-            remove(&inner, &stat)?;
-        }
-    }
-    unlinkat(place.folder, place.name, AtFlags::REMOVEDIR).at("remove", place.path)
+    std::fs::remove_dir_all(place.path).at("remove", place.path)
 }
 
 fn as_path(bytes: &[u8]) -> PathBuf {
