@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, linkat, makedev, openat, readlinkat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::folder::{Folder, Root, c_string, refused, time_of};
+use super::folder::{Folder, Root, c_string, join, refused, time_of};
 use super::name::{Meaning, components, meaning};
 use super::node::{self, Made, Place};
 use super::{Dependence, Options, Skipped};
@@ -233,12 +233,27 @@ pub(super) fn status(place: &Place<'_>) -> Result<Option<Stat>, PathError> {
     }
 }
 
-/// Removes what is there, with everything in it.
+/// Removes what is there, with everything in it, one folder open at a time.
 fn remove(place: &Place<'_>, stat: &Stat) -> Result<(), PathError> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         return unlinkat(place.folder, place.name, AtFlags::empty()).at("remove", place.path);
     }
-    std::fs::remove_dir_all(place.path).at("remove", place.path)
+    let mut folders = vec![place.name.to_bytes().to_vec()];
+    let mut next = 0;
+    while let Some(path) = folders.get(next).cloned() {
+        next += 1;
+        let fd = list::open_below(place.folder, &path).at("open", place.path)?;
+        for name in list::names(&fd).at("list", place.path)? {
+            match unlinkat(&fd, &name, AtFlags::empty()) {
+                Err(Errno::ISDIR) => folders.push(join(&path, name.to_bytes())),
+                result => result.at("remove what is in", place.path)?,
+            }
+        }
+    }
+    for path in folders.iter().rev() {
+        unlinkat(place.folder, path.as_slice(), AtFlags::REMOVEDIR).at("remove", place.path)?;
+    }
+    Ok(())
 }
 
 fn as_path(bytes: &[u8]) -> PathBuf {
