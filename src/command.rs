@@ -1,8 +1,10 @@
 //! The commands, one file for each family.
 
 mod build;
+mod call;
 mod check;
 mod compile;
+mod container;
 mod images;
 mod inputs;
 mod registry;
@@ -39,7 +41,7 @@ pub fn run(command: Command, paint: Paint) -> Result<(), Failure> {
         Command::Save(arguments) => transport::save(&arguments),
         Command::Load(arguments) => transport::load(&arguments),
         Command::Import(arguments) => transport::import(&arguments),
-        Command::Run(_) => Err(Failure::not_built("run")),
+        Command::Run(arguments) => container::run(&arguments, paint),
         Command::Doctor => Err(Failure::not_built("doctor")),
         Command::Completion(arguments) => {
             let mut script = Vec::new();

@@ -106,10 +106,13 @@ pub fn is_colourless() -> bool {
         || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
+/// The variables that name proxies; programs read them in capitals or not.
+pub const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
 /// The proxies that the environment names, in both spellings, as Docker hands them to every `RUN`.
 #[must_use]
 pub fn proxies() -> Vec<(String, String)> {
-    ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
+    PROXIES
         .into_iter()
         .flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()])
         .filter_map(|name| variable(&name).map(|value| (name, value)))

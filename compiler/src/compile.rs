@@ -33,8 +33,17 @@ pub struct Compilation {
     pub warnings: Vec<Diagnostic>,
     /// The stages, with every variable resolved.
     pub program: Program,
-    /// The graph that the plan was frozen from.
-    pub graph: Graph,
+}
+
+impl Compilation {
+    /// The graph after the passes of which `wants` says so by name, and those that every plan needs.
+    ///
+    /// # Panics
+    /// If a graph does not verify, which is a bug.
+    #[must_use]
+    pub fn graph(&self, wants: &dyn Fn(&str) -> bool) -> Graph {
+        optimized(&self.program, wants)
+    }
 }
 
 /// Compiles a Dockerfile with all optimizer passes.
@@ -63,14 +72,18 @@ pub fn compile_with(
         Resolution::NeedsBases(requests) => return Ok(Outcome::NeedsBases(requests)),
         Resolution::Resolved { program, .. } => *program,
     };
-    let mut graph = lower(&program);
+    let plan = freeze(optimized(&program, wants));
+    Ok(Outcome::Compiled(Box::new(Compilation { plan, warnings, program })))
+}
+
+fn optimized(program: &Program, wants: &dyn Fn(&str) -> bool) -> Graph {
+    let mut graph = lower(program);
     verify(&graph).expect("lowering makes sound graphs");
     for pass in PIPELINE.iter().filter(|pass| pass.is_mandatory || wants(pass.name)) {
         pass.run(&mut graph);
         verify(&graph).expect("passes keep graphs sound");
     }
-    let plan = freeze(&graph);
-    Ok(Outcome::Compiled(Box::new(Compilation { plan, warnings, program, graph })))
+    graph
 }
 
 /// What the linter says about a file.

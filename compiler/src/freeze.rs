@@ -1,12 +1,13 @@
 //! Graph to plan: puts the operations into an order and numbers them.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use petgraph::Direction;
 use petgraph::stable_graph::NodeIndex;
+use petgraph::visit::EdgeRef;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::plan::{PLAN_VERSION, Plan, PlannedHistory, PlannedImage, Step, StepId};
 
 /// Freezes a graph of which every node is needed.
@@ -17,58 +18,63 @@ use crate::plan::{PLAN_VERSION, Plan, PlannedHistory, PlannedImage, Step, StepId
 /// # Panics
 /// If the graph has a cycle or its documents name nodes it does not have, which verification finds.
 #[must_use]
-pub fn freeze(graph: &Graph) -> Plan {
-    let mut waiting_for: HashMap<NodeIndex, usize> = HashMap::new();
-    let mut ready = BinaryHeap::new();
-    for node in graph.nodes.node_indices() {
-        let inputs = graph.nodes.edges_directed(node, Direction::Incoming).count();
-        waiting_for.insert(node, inputs);
-        if inputs == 0 {
-            ready.push(Reverse(node));
-        }
+pub fn freeze(mut graph: Graph) -> Plan {
+    let order = order(&graph);
+    let mut numbers = vec![None; bound(&graph)];
+    for (node, number) in order.iter().zip(0_u32..) {
+        numbers[node.index()] = Some(StepId(number));
     }
-    let order = in_order(graph, ready, &mut waiting_for);
-    let numbers: HashMap<NodeIndex, StepId> =
-        order.iter().zip(0_u32..).map(|(node, number)| (*node, StepId(number))).collect();
-    let number = |node: NodeIndex| *numbers.get(&node).expect("a verified graph is acyclic, so every node was reached");
-    let steps = order.iter().map(|node| Step {
-        id: number(*node),
-        operation: graph.nodes[*node].operation.clone(),
-        inputs: graph.inputs(*node).into_iter().map(number).collect(),
-        origin: graph.nodes[*node].origin.clone(),
-    });
-    let history =
-        graph.image.history.iter().map(|(entry, node)| PlannedHistory { entry: entry.clone(), step: node.map(number) });
+    let number = |node: NodeIndex| {
+        numbers.get(node.index()).copied().flatten().expect("a verified graph is acyclic, so every node was reached")
+    };
+    let mut steps = Vec::with_capacity(order.len());
+    for node in &order {
+        let inputs = graph.inputs(*node).into_iter().map(number).collect();
+        // The graph is used up here: operations are moved, for they may hold whole environments.
+        let Node { operation, origin } = std::mem::replace(&mut graph.nodes[*node], Node::empty());
+        steps.push(Step { id: number(*node), operation, inputs, origin });
+    }
+    let history = graph.image.history.into_iter();
+    let history = history.map(|(entry, node)| PlannedHistory { entry, step: node.map(number) }).collect();
     Plan {
         version: PLAN_VERSION,
-        target: graph.target.clone(),
-        platform: graph.platform.clone(),
-        steps: steps.collect(),
+        target: graph.target,
+        platform: graph.platform,
+        steps,
         result: number(graph.result),
         image: PlannedImage {
             base: graph.image.base.map(number),
-            config: graph.image.config.clone(),
-            author: graph.image.author.clone(),
-            history: history.collect(),
+            config: graph.image.config,
+            author: graph.image.author,
+            history,
         },
     }
 }
 
+/// One more than the greatest index of a node.
+fn bound(graph: &Graph) -> usize {
+    graph.nodes.node_indices().next_back().map_or(0, |last| last.index() + 1)
+}
+
 /// A topological order: of the nodes that are ready, always the one that was lowered first.
-fn in_order(
-    graph: &Graph,
-    mut ready: BinaryHeap<Reverse<NodeIndex>>,
-    waiting_for: &mut HashMap<NodeIndex, usize>,
-) -> Vec<NodeIndex> {
-    let mut order = Vec::with_capacity(waiting_for.len());
+fn order(graph: &Graph) -> Vec<NodeIndex> {
+    let mut waiting_for = vec![0_usize; bound(graph)];
+    let mut ready = BinaryHeap::new();
+    for node in graph.nodes.node_indices() {
+        let inputs = graph.nodes.edges_directed(node, Direction::Incoming).count();
+        waiting_for[node.index()] = inputs;
+        if inputs == 0 {
+            ready.push(Reverse(node));
+        }
+    }
+    let mut order = Vec::with_capacity(graph.nodes.node_count());
     while let Some(Reverse(node)) = ready.pop() {
         order.push(node);
         for edge in graph.nodes.edges_directed(node, Direction::Outgoing) {
-            let user = petgraph::visit::EdgeRef::target(&edge);
-            let Some(inputs) = waiting_for.get_mut(&user) else { continue };
-            *inputs -= 1;
-            if *inputs == 0 {
-                ready.push(Reverse(user));
+            let waiting = &mut waiting_for[edge.target().index()];
+            *waiting -= 1;
+            if *waiting == 0 {
+                ready.push(Reverse(edge.target()));
             }
         }
     }

@@ -37,6 +37,13 @@ pub struct Node {
     pub origin: Origin,
 }
 
+impl Node {
+    /// A node that does nothing.
+    pub(crate) fn empty() -> Self {
+        Self { operation: Operation::Scratch, origin: Origin { stage: String::new(), line: 0, name: String::new() } }
+    }
+}
+
 /// Which input of an operation an edge is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

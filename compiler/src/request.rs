@@ -70,6 +70,8 @@ pub struct BaseRequest {
     pub platform: Platform,
     /// The instruction that names it, for messages.
     pub span: Span,
+    /// What may have been meant if there is no such image: a stage, or an image that many use.
+    pub near: Option<String>,
 }
 
 /// What the caller found out about a base image.

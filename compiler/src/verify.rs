@@ -9,7 +9,8 @@
 //! 7. The result, the base and the steps of the history are nodes of the graph; the base is an image.
 //! 8. An entry of the history has a node exactly where it has a layer.
 
-use petgraph::algo::is_cyclic_directed;
+use petgraph::Direction;
+use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
 use crate::graph::Graph;
@@ -31,12 +32,14 @@ pub struct Violation {
 /// The first one that does not hold.
 pub fn verify(graph: &Graph) -> Result<(), Violation> {
     let fail = |node: Option<NodeIndex>, what| Err(Violation { node, what });
-    if is_cyclic_directed(&graph.nodes) {
+    // Not `is_cyclic_directed`: it recurses, and a chain of steps can be longer than a stack is deep.
+    if toposort(&graph.nodes, None).is_err() {
         return fail(None, "there is a cycle");
     }
+    let mut slots: Vec<usize> = Vec::new();
     for node in graph.nodes.node_indices() {
-        let mut slots: Vec<usize> =
-            graph.nodes.edges_directed(node, petgraph::Direction::Incoming).map(|edge| edge.weight().0).collect();
+        slots.clear();
+        slots.extend(graph.nodes.edges_directed(node, Direction::Incoming).map(|edge| edge.weight().0));
         slots.sort_unstable();
         if !slots.iter().copied().eq(0..slots.len()) {
             return fail(Some(node), "its slots are not numbered from 0 without gaps");

@@ -261,7 +261,7 @@ proptest! {
             prop_assert_eq!(once, serde_json::to_string(&graph).unwrap());
             verify(&graph).unwrap();
         }
-        prop_assert_eq!(freeze(&graph), compilation.plan);
+        prop_assert_eq!(freeze(graph), compilation.plan);
     }
 
     #[test]

@@ -86,6 +86,22 @@ fn sources_that_dockerignore_excludes_are_warned_about() {
     snapshot("lint", "ignored-sources", &shown(&parse(text), &compilation.warnings));
 }
 
+#[test]
+fn a_base_for_another_platform_is_warned_about_and_near_names_are_offered() {
+    let text = "FROM alpnie AS build\nFROM scratch\nCOPY --from=biuld /x /x\nCOPY --from=build /y /y\n";
+    let (parsed, request) = (parse(text), request());
+    let Ok(Outcome::NeedsBases(requests)) = compile(&parsed, &request, &Bases::new()) else { panic!("needs bases") };
+    let near: Vec<_> = requests.iter().map(|request| (request.reference.as_str(), request.near.as_deref())).collect();
+    assert_eq!(near, [("biuld", Some("build")), ("alpnie", Some("alpine"))]);
+    let mut bases = Bases::new();
+    for request in &requests {
+        let platform = Platform::new("linux", "arm64", "");
+        bases.insert(request, BaseImage { digest: None, platform, config: Default::default(), author: None });
+    }
+    let Ok(Outcome::Compiled(compilation)) = compile(&parsed, &request, &bases) else { panic!("compiles") };
+    snapshot("lint", "base-platform", &shown(&parsed, &compilation.warnings));
+}
+
 fn linux() -> Platform {
     Platform::new("linux", "amd64", "")
 }

@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod error;
 pub mod event;
+pub mod folders;
 pub mod key;
 pub mod product;
 pub mod schedule;

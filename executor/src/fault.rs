@@ -51,7 +51,7 @@ impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
 }
 
 /// The system's words without the error number, in lower case.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

@@ -4,6 +4,7 @@
 pub mod assemble;
 pub mod build;
 pub mod change;
+pub mod container;
 pub mod fault;
 pub mod image;
 pub mod layer;
@@ -11,6 +12,7 @@ mod mount;
 pub mod namespace;
 pub mod op;
 pub mod overlay;
+pub mod probe;
 pub mod registry;
 pub mod root;
 pub mod sandbox;

@@ -63,7 +63,12 @@ impl Overlay {
         }
     }
 
-    /// The same with one more layer, already open, over the lowers and below the upper.
+    /// Whether the kernel takes the layers of this overlay, of two folders or more, one by one.
+    pub(crate) fn takes_layers_one_by_one(&self) -> Result<bool, Error> {
+        mounting::takes_layers_one_by_one(self)
+    }
+
+    /// Mounts the overlay with one more layer, already open, over the lowers and below the upper.
     pub(crate) fn mount_with(&self, top: OwnedFd, way: Way) -> Result<OwnedFd, Error> {
         mounting::mount(self, Some(top), way)
     }

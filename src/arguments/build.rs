@@ -163,8 +163,8 @@ pub enum CheckFormat {
     Text,
     /// For programs.
     Json,
-    /// Not built yet.
+    /// For code-scanning services: SARIF 2.1.0.
     Sarif,
-    /// Not built yet.
+    /// For GitHub's workflows: annotations.
     Github,
 }

@@ -19,6 +19,7 @@ use layercake_executor::registry::event::ignore;
 use layercake_executor::{namespace, op};
 use serde_json::json;
 
+use super::call;
 use super::inputs::{self, Inputs, Resolver, key_value};
 use super::registry::client_unless;
 use crate::arguments::build::Build;
@@ -35,6 +36,11 @@ use output::Output;
 /// If the inputs are wrong, a step fails, or the result cannot be put where it is wanted.
 pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     not_built(arguments)?;
+    if let Some(question) =
+        arguments.call.as_deref().or(arguments.check.then_some("check")).filter(|call| *call != "build")
+    {
+        return call::run(question, &arguments.inputs, paint);
+    }
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
     let outputs = Output::all(arguments)?;
@@ -179,8 +185,6 @@ fn write(out: &mut dyn std::io::Write, text: &str, path: &std::path::Path) -> Re
 fn not_built(arguments: &Build) -> Result<(), Failure> {
     let wanted = [
         ("--load", arguments.load),
-        ("--call", arguments.call.is_some()),
-        ("--check", arguments.check),
         ("--sbom", arguments.sbom.is_some()),
         ("--provenance", arguments.provenance.as_deref().is_some_and(|value| value != "false")),
         ("--timings", arguments.timings.is_some()),

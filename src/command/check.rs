@@ -1,12 +1,17 @@
 //! `check`: what is doubtful in a Dockerfile, in all of its stages.
 
+mod sarif;
+
 use layercake_compiler::source::Source;
 use layercake_compiler::{Bases, Checked, Code, Diagnostic, Severity, check};
 use serde_json::{Value, json};
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Resolver, freshness, open_store, project};
+use super::registry::client_unless;
 use crate::arguments::build::{Check, CheckFormat};
+use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
+use crate::settings::Settings;
 use crate::terminal::output;
 use crate::terminal::paint::Paint;
 
@@ -18,22 +23,36 @@ pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
     if arguments.fix {
         return Err(Failure::not_built("`check --fix`"));
     }
-    let inputs = Inputs::read(&arguments.inputs)?;
+    answer(&arguments.inputs, arguments.format, paint)
+}
+
+/// Checks, and prints what was found.
+///
+/// # Errors
+/// As [`run`]: exit status 2, silently, if anything was found.
+pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) -> Result<(), Failure> {
+    let inputs = Inputs::read(arguments)?;
     let findings = findings(&inputs, arguments, paint)?;
-    match arguments.format {
+    let source = &inputs.parsed.source;
+    match format {
+        CheckFormat::Text if findings.is_empty() => output::tell("nothing to say\n"),
         CheckFormat::Text => inputs.tell(&findings, paint),
-        CheckFormat::Json => output::line(&json!({"warnings": list(&findings, &inputs.parsed.source)}).to_string())?,
-        CheckFormat::Sarif | CheckFormat::Github => return Err(Failure::not_built("this format of `check`")),
+        CheckFormat::Json => output::line(&json!({"warnings": list(&findings, source)}).to_string())?,
+        CheckFormat::Sarif => output::line(&sarif::log(&findings, source, &inputs.file).to_string())?,
+        CheckFormat::Github => {
+            for finding in &findings {
+                output::line(&annotation(finding, source, &inputs.file))?;
+            }
+        }
     }
     if findings.is_empty() { Ok(()) } else { Err(Failure::silent(2)) }
 }
 
-fn findings(inputs: &Inputs, arguments: &Check, paint: Paint) -> Result<Vec<Diagnostic>, Failure> {
-    let settings = crate::settings::Settings::read(super::inputs::project(&arguments.inputs))?;
-    let store = super::inputs::open_store(&settings)?;
-    let client = super::registry::client_unless(arguments.inputs.offline, &settings);
-    let freshness = super::inputs::freshness(&arguments.inputs);
-    let resolver = super::inputs::Resolver { store: &store, client: client.as_ref(), freshness };
+fn findings(inputs: &Inputs, arguments: &arguments::Inputs, paint: Paint) -> Result<Vec<Diagnostic>, Failure> {
+    let settings = Settings::read(project(arguments))?;
+    let store = open_store(&settings)?;
+    let client = client_unless(arguments.offline, &settings);
+    let resolver = Resolver { store: &store, client: client.as_ref(), freshness: freshness(arguments) };
     inputs.until_done(&resolver, paint, |bases: &Bases| match check(&inputs.parsed, &inputs.request, bases) {
         Checked::NeedsBases(requests) => Err(requests),
         Checked::Findings(findings) => Ok(findings),
@@ -49,9 +68,24 @@ pub fn list(diagnostics: &[Diagnostic], source: &Source) -> Vec<Value> {
 
 fn describe(warning: &Diagnostic, source: &Source) -> Value {
     let column = warning.span().map(|span| source.position(span.start).column);
-    let (rule, url) = match warning.code {
-        Code::Rule(rule) => (rule.name().to_owned(), Some(rule.url())),
-        code => (code.to_string(), None),
-    };
-    json!({"rule": rule, "line": warning.line(source), "column": column, "detail": warning.message, "url": url})
+    let url = if let Code::Rule(rule) = warning.code { rule.url() } else { None };
+    json!({
+        "rule": warning.code.name(),
+        "line": warning.line(source),
+        "column": column,
+        "detail": warning.message,
+        "url": url,
+    })
+}
+
+/// A line that GitHub shows beside the source.
+///
+/// Source: GitHub's "Workflow commands", with their escapes.
+fn annotation(finding: &Diagnostic, source: &Source, file: &str) -> String {
+    let level = if finding.severity == Severity::Error { "error" } else { "warning" };
+    let escape = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| escape(text).replace(':', "%3A").replace(',', "%2C");
+    let place = finding.span().map(|span| source.position(span.start));
+    let place = place.map_or_else(String::new, |place| format!(",line={},col={}", place.line, place.column));
+    format!("::{level} file={}{place},title={}::{}", property(file), finding.code.name(), escape(&finding.message))
 }

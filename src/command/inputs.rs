@@ -131,7 +131,8 @@ impl Inputs {
         output::tell(&diagnostic::render(diagnostics, &self.parsed.source, &self.file, paint));
     }
 
-    fn refused(&self, diagnostics: &[Diagnostic], paint: Paint) -> Failure {
+    /// Tells what is wrong, and says that it is.
+    pub fn refused(&self, diagnostics: &[Diagnostic], paint: Paint) -> Failure {
         self.tell(diagnostics, paint);
         let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
         let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };

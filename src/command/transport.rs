@@ -86,6 +86,9 @@ pub fn load(arguments: &arguments::Load) -> Result<(), Failure> {
         _ => loading::load(&store, standard_input("load -i FILE")?, "standard input")?,
     };
     for image in loaded {
+        for error in &image.refused {
+            output::tell(&format!("note: an image of the archive is called by what is no name: {error}\n"));
+        }
         for name in &image.names {
             let name = name.familiar();
             output::line(&if arguments.quiet { name } else { format!("Loaded image: {name}") })?;

@@ -34,6 +34,9 @@ pub(crate) fn check_instructions(instructions: &[Instruction], warnings: &mut Ve
     let majority = if count(Case::Lower) > count(Case::Upper) { Case::Lower } else { Case::Upper };
     for instruction in counted {
         let keyword = &instruction.keyword;
+        if case_of(&keyword.text) == Some(majority) {
+            continue;
+        }
         let (wanted, name) = match majority {
             Case::Lower => (keyword.text.to_lowercase(), "lowercase"),
             Case::Upper => (keyword.text.to_uppercase(), "uppercase"),
@@ -54,9 +57,9 @@ enum Case {
 
 /// The case of a word; `None` for a mixture.
 fn case_of(word: &str) -> Option<Case> {
-    if word == word.to_lowercase() {
+    if !word.contains(char::is_uppercase) {
         Some(Case::Lower)
-    } else if word == word.to_uppercase() {
+    } else if !word.contains(char::is_lowercase) {
         Some(Case::Upper)
     } else {
         None

@@ -8,29 +8,28 @@
 //! **Profit**: stages that begin alike, as generated files and copied ones do, run what they share once.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
 use crate::graph::Graph;
-use crate::operation::Operation;
 
 pub(super) fn run(graph: &mut Graph) {
-    let Ok(order) = toposort(&graph.nodes, None) else { return };
-    let mut known: HashMap<(Operation, Vec<NodeIndex>), NodeIndex> = HashMap::new();
-    // The node that comes first in the file stays, whatever order the sort has found.
-    let mut depth: HashMap<NodeIndex, usize> = HashMap::new();
-    for node in &order {
-        let below = graph.inputs(*node).iter().filter_map(|input| depth.get(input)).max().map_or(0, |depth| depth + 1);
-        depth.insert(*node, below);
-    }
-    let mut order = order;
-    order.sort_by_key(|node| (depth.get(node).copied(), node.index()));
-    for node in order {
-        let key = (graph.nodes[node].operation.clone(), graph.inputs(node));
-        match known.get(&key) {
-            None => drop(known.insert(key, node)),
-            Some(first) => graph.replace(node, *first),
+    // Nodes are numbered in the order in which they were lowered, so inputs have smaller numbers than what uses them, and
+    // of equal nodes the one that comes first in the file stays.
+    let nodes: Vec<NodeIndex> = graph.nodes.node_indices().collect();
+    let mut known: HashMap<u64, Vec<NodeIndex>> = HashMap::new();
+    for node in nodes {
+        let inputs = graph.inputs(node);
+        let mut hasher = DefaultHasher::new();
+        (&graph.nodes[node].operation, &inputs).hash(&mut hasher);
+        let alike = known.entry(hasher.finish()).or_default();
+        let is_equal = |other: &NodeIndex| {
+            graph.nodes[*other].operation == graph.nodes[node].operation && graph.inputs(*other) == inputs
+        };
+        match alike.iter().copied().find(is_equal) {
+            Some(first) => graph.replace(node, first),
+            None => alike.push(node),
         }
     }
 }

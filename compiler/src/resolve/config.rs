@@ -46,7 +46,7 @@ impl StageWalk<'_> {
             self.warn(task, lint::command::old_pair(&task.instruction, pair.form, &pair.name, task.at));
             self.warn(task, lint::secrets::check("ENV", &name, &pair.name, task.at));
             self.image.scope.set(&name, &value);
-            created_by = format!("{created_by} {name}={value}");
+            created_by.extend([" ", &name, "=", &value]);
         }
         self.note(created_by)
     }
@@ -55,7 +55,7 @@ impl StageWalk<'_> {
         let mut created_by = "LABEL".to_owned();
         for ((name, value), pair) in self.pairs(task, pairs)?.into_iter().zip(pairs) {
             self.warn(task, lint::command::old_pair(&task.instruction, pair.form, &pair.name, task.at));
-            created_by = format!("{created_by} {name}={value}");
+            created_by.extend([" ", &name, "=", &value]);
             self.image.labels.insert(&name, value);
         }
         self.note(created_by)

@@ -1,6 +1,6 @@
 //! What each instruction takes from other stages, images and contexts: `COPY --from` and `RUN --mount=from`.
 
-use std::borrow::Cow;
+use std::ops::Deref;
 
 use super::header::{Headers, Meaning, meaning};
 use super::stage::StageSyntax;
@@ -14,12 +14,30 @@ use crate::source::Span;
 /// An instruction of a stage, and what it takes from elsewhere.
 #[derive(Clone, Debug)]
 pub(super) struct Task<'a> {
-    pub(super) instruction: Cow<'a, Instruction>,
+    pub(super) instruction: TaskInstruction<'a>,
     /// The instruction that findings are about: its own, or the `FROM` of the stage that a trigger runs in.
     pub(super) at: Span,
     pub(super) provenance: Provenance,
     /// For `COPY`, what `--from` means; for `RUN`, what each mount's `from` means.
     pub(super) links: Vec<Option<Meaning>>,
+}
+
+/// An instruction that stands in the file, or one that was put off.
+#[derive(Clone, Debug)]
+pub(super) enum TaskInstruction<'a> {
+    OfFile(&'a Instruction),
+    Trigger(Box<Instruction>),
+}
+
+impl Deref for TaskInstruction<'_> {
+    type Target = Instruction;
+
+    fn deref(&self) -> &Instruction {
+        match self {
+            Self::OfFile(instruction) => instruction,
+            Self::Trigger(instruction) => instruction,
+        }
+    }
 }
 
 /// Where an instruction comes from.
@@ -45,7 +63,7 @@ pub(super) fn resolve<'a>(
         for instruction in stage.body {
             match links(instruction, instruction.span, headers, request) {
                 Ok(links) => tasks.push(Task {
-                    instruction: Cow::Borrowed(instruction),
+                    instruction: TaskInstruction::OfFile(instruction),
                     at: instruction.span,
                     provenance: Provenance::File,
                     links,
@@ -69,7 +87,8 @@ pub(super) fn trigger<'a>(
     request: &Request,
 ) -> Result<Task<'a>, Box<Diagnostic>> {
     let links = links(&instruction, at, headers, request)?;
-    Ok(Task { instruction: Cow::Owned(instruction), at, provenance: Provenance::Trigger, links })
+    let instruction = TaskInstruction::Trigger(Box::new(instruction));
+    Ok(Task { instruction, at, provenance: Provenance::Trigger, links })
 }
 
 fn links(

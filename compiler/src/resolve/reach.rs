@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::Extent;
 use super::header::{Headers, Meaning};
 use super::link::{Provenance, Task, trigger};
+use super::scope::MAX_CANDIDATES;
 use super::stage::StageSyntax;
 use crate::ast::Command;
 use crate::diagnostic::{Code, Diagnostic};
@@ -13,6 +14,7 @@ use crate::platform::Platform;
 use crate::program::StageId;
 use crate::request::{BaseRequest, Bases, Request};
 use crate::source::Span;
+use crate::suggest;
 
 /// What is needed.
 #[derive(Debug)]
@@ -52,8 +54,9 @@ pub(super) fn find<'a>(
         let mut need_image = |reference: &str, platform: &Platform, span: Span| {
             let known = bases.get(reference, platform);
             if known.is_none() && asked.insert((reference.to_owned(), platform.clone())) {
+                let near = near(reference, headers);
                 let (reference, platform) = (reference.to_owned(), platform.clone());
-                reach.missing.push(BaseRequest { reference, platform, span });
+                reach.missing.push(BaseRequest { reference, platform, span, near });
             }
             known
         };
@@ -101,6 +104,16 @@ pub(super) fn find<'a>(
         }
     }
     reach
+}
+
+/// Images that many start from.
+const COMMON: [&str; 10] =
+    ["alpine", "busybox", "centos", "debian", "fedora", "golang", "node", "python", "rust", "ubuntu"];
+
+/// The stage or common image whose name is nearest to one that may not exist.
+fn near(reference: &str, headers: &Headers) -> Option<String> {
+    let stages = headers.labels().take(MAX_CANDIDATES).filter(|label| !label.starts_with(|c: char| c.is_ascii_digit()));
+    suggest::nearest(reference, stages.chain(COMMON)).map(str::to_owned)
 }
 
 /// A finding about a trigger, whose text does not stand in this file: it is shown at the stage's `FROM`.

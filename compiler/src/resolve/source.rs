@@ -7,6 +7,7 @@ use super::remote::{self, Remote};
 use super::walk::{StageWalk, Step};
 use crate::ast::{Add, Body, Copy, CopySources, KeepGitDir, RemoteUnpack, Word};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::ignore::Ignore;
 use crate::operation::{self, Context, CopySource, Inline, InlineFile, Operation, Unpack};
 use crate::program::Tree;
 use crate::shell::{Lexer, Quotes};
@@ -95,6 +96,13 @@ impl StageWalk<'_> {
             self.check_checksum_sources(task, &paths, word)?;
         }
 
+        for pattern in &copied.exclude {
+            Ignore::new([&pattern.text]).map_err(|cause| {
+                let message = format!("cannot use the pattern of `--exclude`: {cause}");
+                let error = Diagnostic::error(Code::InvalidPath, task.at, message).label(pattern.span, "");
+                Box::new(error.help("close the bracket, or put a backslash before it"))
+            })?;
+        }
         let mut inputs = Inputs::default();
         for (text, word) in paths.iter().zip(&copied.paths) {
             match self.remote(task, text, word, checksum.as_deref(), specifics)? {

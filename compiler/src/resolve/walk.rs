@@ -12,7 +12,7 @@ use super::reach::Reach;
 use super::stage::StageSyntax;
 use crate::ast::{Command, Instruction, Word};
 use crate::diagnostic::Diagnostic;
-use crate::oci::History;
+use crate::oci::{ContainerConfig, History};
 use crate::operation::{Context, Copy, CopySource, Image, Operation, Unpack};
 use crate::plan::Origin;
 use crate::platform::Platform;
@@ -87,7 +87,15 @@ fn begin(facts: &Facts<'_>, id: StageId, walked: &Walked, findings: &mut Vec<Dia
     let wanted = header.platform.as_ref().unwrap_or(target);
     match &header.base {
         Meaning::Scratch => (ImageState::empty(target), Tree::Scratch),
-        Meaning::Context(name) => (ImageState::empty(wanted), Tree::Context(Context { name: Some(name.clone()) })),
+        Meaning::Context(name) => {
+            // A folder that stands in for a stage says nothing; one that is a base is like an empty image.
+            let image = if header.is_replaced {
+                ImageState::from_config(ContainerConfig::default(), None, wanted)
+            } else {
+                ImageState::empty(wanted)
+            };
+            (image, Tree::Context(Context { name: Some(name.clone()) }))
+        }
         Meaning::Stage(base) => {
             let inherited = walked.stages.get(base.0).and_then(Option::as_ref).map(|base| base.image.inherited());
             (inherited.unwrap_or_else(|| ImageState::empty(target)), Tree::Stage(*base))
@@ -233,6 +241,10 @@ impl<'w> StageWalk<'w> {
 
     /// Expands a word in a way of its own.
     pub(super) fn expand_with(&mut self, task: &Task<'_>, word: &Word, lexer: &Lexer) -> Step<String> {
+        // Most words mean what they say.
+        if !word.text.contains(['$', '\'', '"', '<', lexer.escape]) {
+            return Ok(word.text.clone());
+        }
         let scope = &self.image.scope;
         let expanded = lexer
             .expand(&word.text, &|name| scope.get(name))

@@ -1,16 +1,16 @@
 //! Configs and histories.
 
-use layercake_compiler::{Bases, Compilation, Diagnostic, Outcome, Severity, compile, parse, parse_device};
+use layercake_compiler::{Bases, Compilation, Diagnostic, Outcome, Request, Severity, compile, parse, parse_device};
 use serde_json::{Value, json};
 
 use crate::Verdict;
 use crate::cases::{self, Case};
 
 /// Compiles as a caller does: asks for base images until there are none to ask for.
-pub(crate) fn compiled(case: &Case, text: &str) -> Result<Box<Compilation>, Vec<Diagnostic>> {
-    let (parsed, request, mut bases) = (parse(text), cases::request(case), Bases::new());
+pub(crate) fn compiled_for(case: &Case, request: &Request) -> Result<Box<Compilation>, Vec<Diagnostic>> {
+    let (parsed, mut bases) = (parse(&case.text), Bases::new());
     loop {
-        match compile(&parsed, &request, &bases)? {
+        match compile(&parsed, request, &bases)? {
             Outcome::NeedsBases(requests) => cases::supply(&mut bases, &requests),
             Outcome::Compiled(compilation) => return Ok(compilation),
         }
@@ -23,7 +23,7 @@ pub(crate) fn judge(case: &Case, expected: &Value) -> Verdict {
     }
     let mut verdict = Verdict::default();
     let error = expected.get("error").or_else(|| expected.get("expect_error")).and_then(Value::as_str);
-    match (compiled(case, &case.text), error) {
+    match (compiled_for(case, &cases::request(case)), error) {
         (Err(found), Some(error)) => compare_error(&mut verdict, case, &found, error, expected),
         (Err(found), None) => verdict.problems.push(format!("fails: {}", messages(&found))),
         (Ok(_), Some(error)) => verdict.problems.push(format!("compiles, expected the error: {error}")),

@@ -5,7 +5,7 @@ use layercake_compiler::{Bases, Checked, Code, Diagnostic, Request, check, parse
 use serde_json::Value;
 
 use crate::cases::{self, Case};
-use crate::compile::{compare_error, compiled};
+use crate::compile::{compare_error, compiled_for, messages};
 use crate::{Problems, Verdict};
 
 pub(crate) fn judge(case: &Case) -> Verdict {
@@ -14,28 +14,32 @@ pub(crate) fn judge(case: &Case) -> Verdict {
         request.ignore = Ignore::parse(text).unwrap();
     }
     let wanted = case.value.get("check_warnings").unwrap_or(&case.value["warnings"]);
-    let mut verdict = Verdict { problems: compare(case, &request, wanted), grades: Vec::new() };
-    if let Some(error) = case.str("build_error") {
-        match compiled(case, &case.text) {
-            Ok(_) => verdict.problems.push(format!("compiles, expected the error: {error}")),
-            Err(found) => compare_error(&mut verdict, case, &found, error, &case.value),
+    let mut verdict: Verdict = compare(case, &findings(&case.text, &request), wanted).into();
+    match (compiled_for(case, &request), case.str("build_error")) {
+        (Ok(_), Some(error)) => verdict.problems.push(format!("compiles, expected the error: {error}")),
+        (Err(found), Some(error)) => compare_error(&mut verdict, case, &found, error, &case.value),
+        // A build warns about the stages it needs.
+        (Ok(compilation), None) if case.str("mode") == Some("build+check") => {
+            verdict.problems.extend(compare(case, &compilation.warnings, &case.value["warnings"]));
         }
+        (Ok(_), None) => {}
+        (Err(found), None) => verdict.problems.push(format!("does not compile: {}", messages(&found))),
     }
     verdict
 }
 
 pub(crate) fn judge_file(case: &Case, expected: &Value) -> Problems {
-    compare(case, &cases::request(case), &expected["warnings"])
+    compare(case, &findings(&case.text, &cases::request(case)), &expected["warnings"])
 }
 
-fn compare(case: &Case, request: &Request, wanted: &Value) -> Problems {
+fn compare(case: &Case, findings: &[Diagnostic], wanted: &Value) -> Problems {
     let parsed = parse(&case.text);
-    let mut found: Vec<(String, u64, String)> = findings(&case.text, request)
-        .into_iter()
+    let mut found: Vec<(String, u64, String)> = findings
+        .iter()
         .filter(|finding| matches!(finding.code, Code::Rule(_)))
         .map(|finding| {
             let line = finding.line(&parsed.source).unwrap_or_default() as u64;
-            (finding.code.to_string(), line, finding.message)
+            (finding.code.to_string(), line, finding.message.clone())
         })
         .collect();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

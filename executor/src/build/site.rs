@@ -4,19 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use layercake_cache::{Digest, Store};
+use layercake_cache::Store;
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::operation;
 use layercake_compiler::plan::Step;
 use layercake_compiler::platform::Platform;
 
 use super::error::Error;
-use super::event::{Event, Listener};
-use super::tree::{ImageLayer, Layer, Tree};
-use crate::image::descriptor::Descriptor;
+use super::event::Listener;
+use super::folders::{Fetch, fetch_layer, folders};
+use super::tree::Tree;
 use crate::image::local::LocalImage;
-use crate::layer::unpack;
-use crate::registry;
 use crate::root::Root;
 use crate::sandbox::{Host, Limit, Mount};
 
@@ -27,7 +25,7 @@ pub struct Site<'a> {
     /// The documents of the base images.
     pub bases: &'a Bases,
     /// Brings a layer of a base image into the store.
-    pub fetch: &'a (dyn Fn(&Descriptor) -> Result<(), registry::error::Error> + Sync),
+    pub fetch: Fetch<'a>,
     /// The contexts, by name; the build context has none.
     pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
     /// The surroundings of every command.
@@ -106,8 +104,7 @@ impl Site<'_> {
     pub fn base(&self, image: &operation::Image) -> Result<Tree, Error> {
         let key = (image.reference.clone(), image.platform.clone());
         let base = self.bases.get(&key).ok_or_else(|| Error::UnknownBase(image.reference.clone()))?;
-        let layers = base.manifest.layers.iter().zip(&base.config.rootfs.diff_ids);
-        Ok(Tree::of_image(layers.map(|(blob, diff_id)| ImageLayer { diff_id: *diff_id, blob: blob.clone() }).collect()))
+        Ok(Tree::of_image(base))
     }
 
     /// The folders of a tree's layers, topmost first, as an overlay wants them. Layers of an image that are not here are
@@ -116,19 +113,7 @@ impl Site<'_> {
     /// # Errors
     /// If that does not work.
     pub fn folders(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
-        let (mut image, mut changes) = (Vec::new(), Vec::new());
-        for layer in tree.layers() {
-            match layer {
-                Layer::Image(layer) => image.push(unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest }),
-                Layer::Change(change) => changes.push(self.store.folder_path(&change.folder)),
-            }
-        }
-        let fetch = |digest: &Digest| -> Result<(), Error> {
-            let layer = image_layers(tree).find(|layer| layer.blob.digest == *digest);
-            self.fetch_layer(layer.expect("only layers of this tree are fetched"))
-        };
-        let unpacked = unpack::ensure_all(self.store, &image, UNPACKING, fetch)?;
-        Ok(unpacked.into_iter().map(|layer| layer.path).chain(changes).rev().collect())
+        folders(tree, self.store, self.fetch, self.listener)
     }
 
     /// Brings the layers of a tree's image that are not here into the store.
@@ -136,24 +121,7 @@ impl Site<'_> {
     /// # Errors
     /// If one cannot be had.
     pub fn fetch_layers(&self, tree: &Tree) -> Result<(), Error> {
-        image_layers(tree)
-            .filter(|layer| !self.store.has_blob(&layer.blob.digest))
-            .try_for_each(|layer| self.fetch_layer(layer))
-    }
-
-    fn fetch_layer(&self, layer: &ImageLayer) -> Result<(), Error> {
-        let what = layer.blob.digest.to_string();
-        (self.listener)(Event::Transfer { action: "pull", what: &what, size: Some(layer.blob.size) });
-        Ok((self.fetch)(&layer.blob)?)
+        let absent = tree.image_layers().filter(|layer| !self.store.has_blob(&layer.blob.digest));
+        absent.into_iter().try_for_each(|layer| fetch_layer(layer, self.fetch, self.listener))
     }
 }
-
-fn image_layers(tree: &Tree) -> impl Iterator<Item = &ImageLayer> {
-    tree.layers().iter().filter_map(|layer| match layer {
-        Layer::Image(layer) => Some(layer.as_ref()),
-        Layer::Change(_) => None,
-    })
-}
-
-/// Layers that are fetched and unpacked at the same time.
-const UNPACKING: usize = 4;

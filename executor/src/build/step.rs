@@ -111,7 +111,9 @@ fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Result<Option<
 
 /// Does the operation in a workspace of its own and stores what changed.
 fn apply(step: &Step, site: &Site<'_>, cancel: &Cancel, below: &Tree, inputs: &[Product]) -> Result<Change, Error> {
-    let workspace = Workspace::new(site.store, site.folders(below)?)?;
+    // A linked copy is made apart from the tree below.
+    let is_apart = matches!(&step.operation, Operation::Copy(copy) if copy.link);
+    let workspace = Workspace::new(site.store, if is_apart { Vec::new() } else { site.folders(below)? })?;
     match &step.operation {
         Operation::Copy(operation) => copy::apply(operation, &workspace, inputs, site)?,
         Operation::MakeDir(operation) => make_dir::apply(operation, &workspace)?,

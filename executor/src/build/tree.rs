@@ -7,6 +7,7 @@ use layercake_cache::{ContentId, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::image::descriptor::Descriptor;
+use crate::image::local::LocalImage;
 
 /// What a tree *is*: the BLAKE3 of its layers' contents, lowest first. Nothing is fetched to know it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,7 +60,10 @@ impl Tree {
 
     /// The tree of an image: known by its diff ids.
     #[must_use]
-    pub fn of_image(layers: Vec<ImageLayer>) -> Self {
+    pub fn of_image(image: &LocalImage) -> Self {
+        let layers = image.manifest.layers.iter().zip(&image.config.rootfs.diff_ids);
+        let layers: Vec<ImageLayer> =
+            layers.map(|(blob, diff_id)| ImageLayer { diff_id: *diff_id, blob: blob.clone() }).collect();
         let id = layers
             .iter()
             .fold(Self::scratch().id, |id, layer| identify(Some(id), layer.diff_id.to_string().as_bytes()));
@@ -81,6 +85,14 @@ impl Tree {
     #[must_use]
     pub fn id(&self) -> TreeId {
         self.id
+    }
+
+    /// Those of its layers that are an image's, lowest first.
+    pub fn image_layers(&self) -> impl Iterator<Item = &ImageLayer> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::Image(layer) => Some(layer.as_ref()),
+            Layer::Change(_) => None,
+        })
     }
 
     /// Its layers, lowest first.

@@ -141,9 +141,6 @@ pub enum ArchiveProblem {
     /// A layout of a version to come.
     #[error("the layout version is `{0}`; this version reads 1.x")]
     Version(String),
-    /// A name that is none.
-    #[error("it names an image wrongly: {0}")]
-    Name(#[from] crate::image::reference::InvalidReference),
     /// A document that is not what it must be.
     #[error(transparent)]
     Document(#[from] DocumentError),

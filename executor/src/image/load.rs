@@ -19,7 +19,7 @@ use crate::image::layout;
 use crate::image::local::Images;
 use crate::image::manifest::{Index, Manifest};
 use crate::image::media::{Compression, Family, MediaType};
-use crate::image::reference::Reference;
+use crate::image::reference::{InvalidReference, Reference};
 use crate::image::save;
 
 /// An image that has been loaded.
@@ -29,6 +29,8 @@ pub struct Loaded {
     pub descriptor: Descriptor,
     /// The names it has been given; without any it is kept under its digest.
     pub names: Vec<Reference>,
+    /// What the archive calls it that is no name. The image is none the worse for it.
+    pub refused: Vec<InvalidReference>,
 }
 
 /// Loads the images in the file or folder at `path`.
@@ -63,7 +65,7 @@ fn finish(store: &Store, name: &str, contents: Result<Contents, Stop>) -> Result
         Stop::Other(error) => error,
     })?;
     let images = Images::new(store);
-    for Loaded { descriptor, names } in &found {
+    for Loaded { descriptor, names, .. } in &found {
         if names.is_empty() {
             images.keep(descriptor)?;
         }
@@ -86,10 +88,21 @@ fn found(store: &Store, contents: &Contents) -> Result<Vec<Loaded>, Stop> {
     if images.is_empty() { Err(ArchiveProblem::Empty.into()) } else { Ok(images) }
 }
 
-fn add(all: &mut Vec<Loaded>, descriptor: &Descriptor, names: Vec<Reference>) {
-    match all.iter_mut().find(|loaded| loaded.descriptor.digest == descriptor.digest) {
-        Some(loaded) => loaded.names.extend(names),
-        None => all.push(Loaded { descriptor: descriptor.bare(), names }),
+fn add<'a>(all: &mut Vec<Loaded>, descriptor: &Descriptor, names: impl IntoIterator<Item = &'a str>) {
+    let index = all.iter().position(|loaded| loaded.descriptor.digest == descriptor.digest).unwrap_or_else(|| {
+        all.push(Loaded { descriptor: descriptor.bare(), names: Vec::new(), refused: Vec::new() });
+        all.len() - 1
+    });
+    name(&mut all[index], names);
+}
+
+/// Gives an image names, as far as they are any.
+fn name<'a>(loaded: &mut Loaded, names: impl IntoIterator<Item = &'a str>) {
+    for name in names {
+        match name.parse() {
+            Ok(name) => loaded.names.push(name),
+            Err(error) => loaded.refused.push(error),
+        }
     }
 }
 
@@ -133,7 +146,7 @@ impl Layout<'_> {
                 continue;
             }
             self.check(entry, 0)?;
-            add(&mut all, entry, names(entry)?);
+            add(&mut all, entry, names(entry));
         }
         if let Some(bytes) = docker_manifest {
             self.add_docker_names(&mut all, bytes)?;
@@ -148,9 +161,8 @@ impl Layout<'_> {
             let document = self.document(&loaded.descriptor)?;
             let Some((_, Document::Manifest(manifest))) = document else { continue };
             let path = layout::blob_path(&manifest.config.digest);
-            for tag in entries.iter().filter(|entry| entry.config == path).flat_map(|entry| &entry.repo_tags) {
-                loaded.names.push(tag.parse().map_err(ArchiveProblem::Name)?);
-            }
+            let tags = entries.iter().filter(|entry| entry.config == path).flat_map(|entry| &entry.repo_tags);
+            name(loaded, tags.map(String::as_str));
         }
         Ok(())
     }
@@ -240,15 +252,11 @@ fn read_document(store: &Store, digest: &Digest, size: u64) -> Result<Vec<u8>, S
 }
 
 /// The names that a layout's entry has. A bare tag in `ref.name` names nothing: the repository is not known.
-fn names(entry: &Descriptor) -> Result<Vec<Reference>, ArchiveProblem> {
+fn names(entry: &Descriptor) -> Option<&str> {
     let full = entry.annotations.get(layout::IMAGE_NAME).map(String::as_str);
     let short = entry.annotations.get(layout::REF_NAME).map(String::as_str);
-    match (full, short) {
-        (Some(full), _) => Ok(vec![full.parse::<Reference>()?]),
-        // podman, buildah and skopeo write the full name here; others write what pleases them.
-        (None, Some(short)) if short.contains(['/', ':']) => Ok(short.parse().ok().into_iter().collect()),
-        _ => Ok(Vec::new()),
-    }
+    // podman, buildah and skopeo write the full name there; others write what pleases them.
+    full.or(short.filter(|short| short.contains(['/', ':']) && short.parse::<Reference>().is_ok()))
 }
 
 /// The images of a docker archive. They have no manifests, so each is given one.
@@ -257,8 +265,7 @@ fn docker_images(store: &Store, contents: &Contents, manifest: &[u8]) -> Result<
     let mut all = Vec::new();
     for entry in &entries {
         let descriptor = docker_image(store, contents, entry)?;
-        let names: Result<Vec<Reference>, _> = entry.repo_tags.iter().map(|tag| tag.parse()).collect();
-        add(&mut all, &descriptor, names.map_err(ArchiveProblem::Name)?);
+        add(&mut all, &descriptor, entry.repo_tags.iter().map(String::as_str));
     }
     Ok(all)
 }

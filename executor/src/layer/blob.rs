@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compress::Compression;
 use super::error::Error;
-use super::tar;
+use super::{tar, unpack};
 use crate::fault::{Fault, PathError};
 
 /// What a blob depends on besides the folder.
@@ -56,6 +56,10 @@ pub fn make(store: &Store, folder: &ContentId, options: Options) -> Result<Layer
     let blob = write(store, folder, options)?;
     let record = serde_json::to_vec(&blob).expect("digests, numbers and names are always JSON");
     store.put_record(&key, &record)?;
+    // Times that were clamped are others than the folder's.
+    if options.epoch.is_none() {
+        unpack::made_of(store, &blob.diff_id, folder)?;
+    }
     Ok(blob)
 }
 

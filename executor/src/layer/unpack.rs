@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use layercake_cache::Digest;
 
 use super::error::Error;
+pub(crate) use layer::made_of;
 pub use layer::{Below, Layer, Unpacked, ensure};
 pub use stack::ensure_all;
 

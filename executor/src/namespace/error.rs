@@ -6,7 +6,7 @@ use std::io;
 use rustix::io::Errno;
 
 use super::switch;
-use crate::fault::Fault;
+use crate::fault::{Fault, reason};
 
 /// Why the namespaces cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ pub enum Error {
         message: String,
     },
     /// The system refused something that it is not known to refuse.
-    #[error("cannot {operation}: {source}")]
+    #[error("cannot {operation}: {}", reason(source))]
     System {
         /// What was tried.
         operation: &'static str,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::subordinate::{self, Kind};
+use crate::fault::reason;
 
 /// Which ids become which, for both kinds.
 pub(super) struct Plan {
@@ -165,7 +166,7 @@ fn run_program(kind: Kind, target: libc::pid_t, extents: &[Extent]) -> Answer {
             Answer::Refused { program, message: message.to_owned() }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Answer::MissingProgram { program },
-        Err(error) => Answer::Refused { program, message: error.to_string() },
+        Err(error) => Answer::Refused { program, message: reason(&error) },
     }
 }
 
@@ -174,7 +175,7 @@ fn write_map(kind: Kind, target: libc::pid_t, extents: &[Extent]) -> Answer {
     let path = format!("/proc/{target}/{}", kind.map());
     match std::fs::write(&path, extents.iter().map(line).collect::<String>()) {
         Ok(()) => Answer::Mapped,
-        Err(error) => Answer::Refused { program: path, message: error.to_string() },
+        Err(error) => Answer::Refused { program: path, message: reason(&error) },
     }
 }
 

@@ -5,11 +5,11 @@ mod attributes;
 pub mod mode;
 pub mod owner;
 pub mod source;
+pub mod taken;
 pub mod write;
 
 use std::path::Path;
 
-use layercake_compiler::ignore::Ignore;
 use layercake_compiler::operation::{Copy, Unpack};
 
 use super::input::{self, Input};
@@ -22,6 +22,7 @@ use crate::root::Root;
 use crate::select::Owners;
 use mode::ModeChange;
 use source::{Selected, Source};
+use taken::Taken;
 use write::{Owner, Writer};
 
 /// Lists what the copy depends on: what it takes, and the tree that it goes on.
@@ -29,20 +30,29 @@ use write::{Owner, Writer};
 /// # Errors
 /// If a source is not there or cannot be read.
 pub fn describe(copy: &Copy, inputs: &[Product], site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
+    let tree = inputs[0].tree().expect("input 0 is a tree");
     ingredients.add("operation", "copy");
-    ingredients.add("tree", inputs[0].tree().expect("input 0 is a tree").id());
+    // A linked copy sees nothing of the tree but the names of its users.
+    if !copy.link || copy.owner.as_deref().is_some_and(owner::is_named) {
+        ingredients.add("tree", tree.id());
+    }
     ingredients.add("destination", &copy.destination);
     ingredients.add("unpack", serde_json::to_string(&copy.unpack).expect("a name"));
     ingredients.add("owner", copy.owner.as_deref().unwrap_or_default());
     ingredients.add("mode", copy.mode.as_deref().unwrap_or_default());
+    ingredients.add("link", copy.link).add("parents", copy.parents);
     for source in &copy.sources {
         let input = Input::open(&inputs[source.input], site)?;
-        let selected = input.source().select(&source.path)?;
+        let taken = Taken::new(copy, &source.path)?;
+        let selected = input.source().select(&taken.path)?;
         for selected in &selected {
             ingredients.add("source", selected.name.display()).add("path", selected.path.display());
         }
-        ingredients.add("content", input.identity(&selected, &copy.exclude, site)?);
-        // What a link was named for, a file or a folder, decides what the copy is called.
+        for pattern in &copy.exclude {
+            ingredients.add("exclude", pattern);
+        }
+        ingredients.add("pattern", &source.path);
+        ingredients.add("content", input.identity(&selected, &taken, site)?);
         ingredients.add("owners", if input.owners() == Owners::Counted { "kept" } else { "root" });
     }
     Ok(())
@@ -53,14 +63,17 @@ pub fn describe(copy: &Copy, inputs: &[Product], site: &Site<'_>, ingredients: &
 /// # Errors
 /// If a source is not there, the owner is not known, or the tree cannot be written.
 pub fn apply(copy: &Copy, workspace: &Workspace, inputs: &[Product], site: &Site<'_>) -> Result<(), Error> {
-    if copy.parents {
-        return Err(Error::NotBuilt("`COPY --parents`"));
-    }
-    let excluded = Ignore::new(&copy.exclude)?;
     let mode = copy.mode.as_deref().map(ModeChange::parse).transpose()?;
     let mounted = workspace.overlay().mount()?;
     let tree = Root::of(&mounted)?;
-    let owner = copy.owner.as_deref().map(|owner| owner::resolve(owner, &tree)).transpose()?;
+    let owner = match copy.owner.as_deref() {
+        // What is copied apart from the tree is still owned by the tree's users.
+        Some(owner) if copy.link && owner::is_named(owner) => {
+            Some(owner::resolve(owner, &Input::open(&inputs[0], site)?.into_root())?)
+        }
+        Some(owner) => Some(owner::resolve(owner, &tree)?),
+        None => None,
+    };
     for source in &copy.sources {
         let input = Input::open(&inputs[source.input], site)?;
         let owner_here = match (owner, input.owners()) {
@@ -69,8 +82,9 @@ pub fn apply(copy: &Copy, workspace: &Workspace, inputs: &[Product], site: &Site
             (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
         };
         let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
-        for selected in input.source().select(&source.path)? {
-            one(copy, &input, &selected, &excluded, owner, &mut writer)?;
+        let taken = Taken::new(copy, &source.path)?;
+        for selected in input.source().select(&taken.path)? {
+            one(copy, &input, &selected, &taken, owner, &mut writer)?;
         }
     }
     Ok(())
@@ -81,7 +95,7 @@ fn one(
     copy: &Copy,
     input: &Input<'_>,
     selected: &Selected,
-    excluded: &Ignore,
+    taken: &Taken,
     owner: Option<(u32, u32)>,
     writer: &mut Writer<'_>,
 ) -> Result<(), Error> {
@@ -89,7 +103,9 @@ fn one(
     if copy.unpack != Unpack::Never && archive::is_archive(&all, selected) {
         return archive::unpack(&all, selected, &copy.destination, owner, writer);
     }
-    let filter =
-        |path: &Path, kind| input::both((all.filter)(path, kind), || input::excluded(excluded, selected, path, kind));
+    if let Some(required) = &taken.required {
+        all.select(required)?;
+    }
+    let filter = |path: &Path, kind| input::both((all.filter)(path, kind), || taken.verdict(selected, path, kind));
     Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
 }

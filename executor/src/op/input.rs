@@ -12,6 +12,7 @@ use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 
 use super::copy::source::{Filter, Selected, Source};
+use super::copy::taken::Taken;
 use crate::build::error::Error;
 use crate::build::product::Product;
 use crate::build::site::{ContextFolder, Site};
@@ -67,6 +68,12 @@ impl<'a> Input<'a> {
         })
     }
 
+    /// Its files alone.
+    #[must_use]
+    pub fn into_root(self) -> Root {
+        self.root
+    }
+
     /// As the source of a copy.
     #[must_use]
     pub fn source(&self) -> Source<'_> {
@@ -82,12 +89,11 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The identity of what `selected` names, without what the patterns `exclude` below each.
+    /// The identity of what `selected` names, as far as it is taken.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn identity(&self, selected: &[Selected], exclude: &[String], site: &Site<'_>) -> Result<ContentId, Error> {
-        let excluded = Ignore::new(exclude)?;
+    pub fn identity(&self, selected: &[Selected], taken: &Taken, site: &Site<'_>) -> Result<ContentId, Error> {
         let paths: Vec<PathBuf> = selected.iter().map(|selected| selected.path.clone()).collect();
         let place = match &self.files {
             Files::Context(context) => context.path.clone(),
@@ -96,8 +102,8 @@ impl<'a> Input<'a> {
         let root = select::Root::from_fd(self.root.as_fd().try_clone_to_owned().at("open", &place)?, place.clone());
         let filter = |path: &Path, kind: FileType| {
             let source = self.source();
-            below(selected, path)
-                .map_or(Verdict::Take, |below| both((source.filter)(path, kind), || verdict(&excluded, below, kind)))
+            let of = selected.iter().find(|selected| path.starts_with(&selected.path));
+            of.map_or(Verdict::Take, |of| both((source.filter)(path, kind), || taken.verdict(of, path, kind)))
         };
         let find = |memo: Option<&Memo<'_>>| select::select(&root, &paths, self.owners(), &filter, memo);
         Ok(match &self.files {
@@ -109,7 +115,7 @@ impl<'a> Input<'a> {
                 found.id
             }
             // What is found in a tree is found there for ever.
-            Files::Tree(tree) => remembered(*tree, &paths, exclude, site, || Ok(find(None)?.id))?,
+            Files::Tree(tree) => remembered(*tree, &paths, taken, site, || Ok(find(None)?.id))?,
         })
     }
 }
@@ -121,7 +127,7 @@ struct Remembered(ContentId);
 fn remembered(
     tree: TreeId,
     paths: &[PathBuf],
-    exclude: &[String],
+    taken: &Taken,
     site: &Site<'_>,
     find: impl FnOnce() -> Result<ContentId, Error>,
 ) -> Result<ContentId, Error> {
@@ -130,8 +136,8 @@ fn remembered(
     for path in paths {
         hasher.field(b"path").field(path.as_os_str().as_encoded_bytes());
     }
-    for pattern in exclude {
-        hasher.field(b"exclude").field(pattern.as_bytes());
+    for pattern in taken.patterns() {
+        hasher.field(b"pattern").field(pattern.as_bytes());
     }
     let key = hasher.finish();
     let record = site.store.record(&key)?;
@@ -144,7 +150,7 @@ fn remembered(
 }
 
 /// What an ignore file says of a path.
-fn verdict(ignore: &Ignore, path: &Path, kind: FileType) -> Verdict {
+pub(super) fn verdict(ignore: &Ignore, path: &Path, kind: FileType) -> Verdict {
     if ignore.is_empty() || path.as_os_str().is_empty() {
         return Verdict::Take;
     }
@@ -168,16 +174,6 @@ pub(super) fn both(first: Verdict, second: impl FnOnce() -> Verdict) -> Verdict 
             Verdict::Take | Verdict::Enter => Verdict::Enter,
         },
     }
-}
-
-/// What `COPY --exclude` says of a path of the source: patterns count from the folder that was named.
-pub(super) fn excluded(patterns: &Ignore, selected: &Selected, path: &Path, kind: FileType) -> Verdict {
-    path.strip_prefix(&selected.path).map_or(Verdict::Take, |below| verdict(patterns, below, kind))
-}
-
-/// The part of `path` below the selected path that it belongs to.
-fn below<'p>(selected: &[Selected], path: &'p Path) -> Option<&'p Path> {
-    selected.iter().find_map(|selected| path.strip_prefix(&selected.path).ok())
 }
 
 /// Writes the files of the plan into a folder.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use layercake_compiler::operation::MakeDir;
 
-use super::copy::owner;
+use super::copy::owner::{self, OwnerError};
 use super::copy::write::{Owner, Writer};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
@@ -27,7 +27,11 @@ pub fn apply(operation: &MakeDir, workspace: &Workspace) -> Result<(), Error> {
     let mounted = workspace.overlay().mount()?;
     let tree = Root::of(&mounted)?;
     let (uid, gid) = match &operation.owner {
-        Some(owner) => owner::resolve(owner, &tree)?,
+        // A user that is still to be made is no reason to fail: as for BuildKit, the folder is root's then.
+        Some(owner) => match owner::resolve(owner, &tree) {
+            Err(OwnerError::Unknown { .. }) => (0, 0),
+            result => result?,
+        },
         None => (0, 0),
     };
     let path = Path::new(&operation.path);

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::fault::{Fault, PathError};
+use crate::fault::{Fault, PathError, reason};
 
 /// Why an overlay cannot be mounted.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum Error {
         limit: usize,
     },
     /// The kernel refuses it.
-    #[error("cannot mount an overlay of {count} layers: {source}{}", suffix(detail))]
+    #[error("cannot mount an overlay of {count} layers: {}{}", reason(source), suffix(detail))]
     Mount {
         /// How many layers it has.
         count: usize,
@@ -50,6 +50,16 @@ impl Error {
                  attributes below the store (not NFS, nor another overlay)",
             ),
         }
+    }
+
+    /// Takes what was said about another try, where nothing was about this one.
+    pub(super) fn or_detail(mut self, other: String) -> Self {
+        if let Self::Mount { detail, .. } = &mut self
+            && detail.is_empty()
+        {
+            *detail = other;
+        }
+        self
     }
 
     pub(super) fn mount(count: usize, detail: String, error: Errno) -> Self {

@@ -52,10 +52,22 @@ pub(super) fn mount(overlay: &Overlay, top: Option<OwnedFd>, way: Way) -> Result
     let opened = open(overlay, top)?;
     match way {
         Way::Classic => classic(&opened),
-        Way::Newest => match layered(&opened)? {
-            Some(mounted) => Ok(mounted),
-            None => classic(&opened),
+        Way::Newest => match layered(&opened) {
+            // Kernels before 6.5 do not know the option: some say so when it is set, others when all is put together.
+            Err(Error::Mount { source, detail, .. }) if source.raw_os_error() == Some(libc::EINVAL) => {
+                classic(&opened).map_err(|error| error.or_detail(detail))
+            }
+            result => result,
         },
+    }
+}
+
+/// Whether the kernel takes the layers of an overlay of two folders or more one by one.
+pub(super) fn takes_layers_one_by_one(overlay: &Overlay) -> Result<bool, Error> {
+    match layered(&open(overlay, None)?) {
+        Ok(_) => Ok(true),
+        Err(Error::Mount { source, .. }) if source.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -90,24 +102,19 @@ fn clear_work(work: &Path) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Layer by layer; `None` where the kernel is too old to know how.
-fn layered(opened: &Opened) -> Result<Option<OwnedFd>, Error> {
+/// Layer by layer.
+fn layered(opened: &Opened) -> Result<OwnedFd, Error> {
     let count = opened.lowers.len();
-    let refused = |error| Error::mount(count, String::new(), error);
-    let description = mount::describe(c"overlay").map_err(refused)?;
-    for (index, lower) in opened.lowers.iter().enumerate() {
-        match fsconfig_set_string(&description, "lowerdir+", mount::path_of(lower)) {
-            Ok(()) => {}
-            Err(Errno::INVAL) if index == 0 => return Ok(None),
-            Err(error) => return Err(Error::mount(count, mount::complaint(description), error)),
-        }
-    }
+    let description = mount::describe(c"overlay").map_err(|error| Error::mount(count, String::new(), error))?;
     let mounted = configure(&description, opened).and_then(|()| mount::create(&description, MountAttrFlags::empty()));
-    mounted.map(Some).map_err(|error| Error::mount(count, mount::complaint(description), error))
+    mounted.map_err(|error| Error::mount(count, mount::complaint(description), error))
 }
 
 fn configure(description: &OwnedFd, opened: &Opened) -> Result<(), Errno> {
     fsconfig_set_string(description, "source", "layercake")?;
+    for lower in &opened.lowers {
+        fsconfig_set_string(description, "lowerdir+", mount::path_of(lower))?;
+    }
     if let Some((upper, work)) = &opened.upper {
         fsconfig_set_string(description, "upperdir", mount::path_of(upper))?;
         fsconfig_set_string(description, "workdir", mount::path_of(work))?;

@@ -13,6 +13,7 @@ use super::message::{self, Order, Report};
 use super::outcome::Outcome;
 use super::spec::{Network, Spec};
 use super::supervisor::NAME;
+use crate::fault::reason;
 
 /// What a command's standard streams are, where it has no terminal.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ impl Supervisor {
     }
 
     fn vanished(&mut self) -> Error {
-        let status = self.process.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = self.process.wait().map_or_else(|error| reason(&error), |status| status.to_string());
         Error::Vanished { status }
     }
 }

@@ -3,17 +3,21 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dev, FileType, Mode, OFlags, chmodat, makedev, mknodat};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
 use super::failure::{Doing, Failure};
 use super::place::{self, Missing};
 use super::skeleton::{make_file, make_folder};
+use super::spec::Mount;
 use crate::mount::{self, Depth};
 
-/// The devices, shared with the machine.
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+/// The devices, with their major and minor numbers.
+///
+/// Source: the kernel's `Documentation/admin-guide/devices.txt`.
+const DEVICES: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// Links, and where they lead.
 const LINKS: [(&str, &str); 6] = [
@@ -31,12 +35,20 @@ pub(super) struct Devices {
     below: Vec<(String, OwnedFd)>,
 }
 
-/// Makes them.
-pub(super) fn make(shm_size: u64) -> Result<Devices, Failure> {
+/// Makes them. Where one of `mounts` takes the place of a file system, that is left out.
+pub(super) fn make(shm_size: u64, mounts: &[Mount]) -> Result<Devices, Failure> {
     let folder = mount::new(c"tmpfs", &[("mode", "755"), ("size", "64m")], MountAttrFlags::MOUNT_ATTR_NOSUID)
         .doing("mount `/dev`")?;
     let mut below = Vec::new();
-    for name in DEVICES {
+    for (name, major, minor) in DEVICES {
+        match make_device(folder.as_fd(), name, makedev(major, minor)) {
+            // Nobody makes devices in a user namespace: the machine's are taken along.
+            Err(Errno::PERM) => {}
+            result => {
+                result.doing("make `/dev`")?;
+                continue;
+            }
+        }
         match mount::clone(CWD, &Path::new("/dev").join(name), Depth::Single) {
             Ok(device) => {
                 make_file(folder.as_fd(), Path::new(name)).doing("make `/dev`")?;
@@ -49,7 +61,8 @@ pub(super) fn make(shm_size: u64) -> Result<Devices, Failure> {
     }
     for (name, system) in [("pts", Some(terminals()?)), ("shm", Some(shared_memory(shm_size)?)), ("mqueue", queues()?)]
     {
-        if let Some(system) = system {
+        let is_taken = mounts.iter().any(|mount| Path::new(&mount.target) == Path::new("/dev").join(name));
+        if let Some(system) = system.filter(|_| !is_taken) {
             make_folder(folder.as_fd(), Path::new(name)).doing("make `/dev`")?;
             below.push((name.to_owned(), system));
         }
@@ -80,6 +93,14 @@ impl Devices {
         let (_, terminals) = self.below.iter().find(|(name, _)| name == "pts").ok_or(Errno::NOENT)?;
         rustix::fs::openat(terminals, "ptmx", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
     }
+}
+
+/// A device that everybody may read and write, whatever the machine's own is like.
+fn make_device(folder: BorrowedFd<'_>, name: &str, device: Dev) -> Result<(), Errno> {
+    let mode = Mode::from_raw_mode(0o666);
+    mknodat(folder, name, FileType::CharacterDevice, mode, device)?;
+    // The mask of the process does not count here.
+    chmodat(folder, name, mode, AtFlags::empty())
 }
 
 fn terminals() -> Result<OwnedFd, Failure> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, PathError};
+use crate::fault::{self, Fault, PathError};
 use crate::overlay;
 
 /// Why a command could not be run, as the parent sees it.
@@ -16,7 +16,7 @@ pub enum Error {
     #[error(transparent)]
     Failure(#[from] Failure),
     /// The supervisor cannot be started or spoken to.
-    #[error("cannot {operation} the sandbox: {source}")]
+    #[error("cannot {operation} the sandbox: {}", fault::reason(source))]
     Control {
         /// What was tried, as a verb.
         operation: &'static str,
@@ -245,10 +245,7 @@ impl<T> Doing<T> for io::Result<T> {
     }
 }
 
-/// The system's words for an error number, in lower case.
+/// The system's words for an error number.
 fn reason(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+    fault::reason(&io::Error::from_raw_os_error(errno))
 }

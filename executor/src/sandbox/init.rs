@@ -53,7 +53,7 @@ pub(super) fn run(spec: &Spec, mut surroundings: Surroundings<'_>) -> ! {
 fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infallible, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing("follow the supervisor's end")?;
     rustix::process::umask(Mode::empty());
-    let devices = device::make(spec.shm_size)?;
+    let devices = device::make(spec.shm_size, &spec.mounts)?;
     let items = items(spec)?;
     let root = assemble(spec, &devices, &items)?;
     if spec.network == Network::Private {

@@ -23,7 +23,14 @@ fn reload(bytes: &[u8]) -> Vec<Loaded> {
 }
 
 fn loaded(savings: &[Saving]) -> Vec<Loaded> {
-    savings.iter().map(|saving| Loaded { descriptor: saving.descriptor.clone(), names: saving.names.clone() }).collect()
+    savings
+        .iter()
+        .map(|saving| Loaded {
+            descriptor: saving.descriptor.clone(),
+            names: saving.names.clone(),
+            refused: Vec::new(),
+        })
+        .collect()
 }
 
 fn savings(store: &Store) -> Vec<Saving> {

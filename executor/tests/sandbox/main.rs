@@ -1,8 +1,15 @@
 //! The sandbox, for real: as whoever runs the tests, and if that is root, once more as an ordinary user. What the machine
 //! lacks is named and passed over, unless `LAYERCAKE_REQUIRE=all`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test program: a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test program: a failed unwrap is a failed test"
+)]
 
+mod container;
+mod cost;
 mod harness;
 mod isolation;
 mod lifetime;
@@ -10,6 +17,7 @@ mod little;
 mod mounts;
 mod outcome;
 mod overlay;
+mod probe;
 mod user;
 
 use std::process::ExitCode;
@@ -19,10 +27,21 @@ use layercake_executor::{namespace, sandbox};
 fn main() -> ExitCode {
     sandbox::hook();
     lifetime::hook();
+    container::hook();
     let is_root = rustix::process::getuid().is_root();
     let entered = namespace::enter().unwrap_or_else(|error| panic!("{error} ({:?})", error.help()));
     println!("as {entered:?}");
-    let suites = [outcome::TESTS, isolation::TESTS, user::TESTS, mounts::TESTS, overlay::TESTS, lifetime::TESTS];
+    let suites = [
+        outcome::TESTS,
+        isolation::TESTS,
+        user::TESTS,
+        mounts::TESTS,
+        overlay::TESTS,
+        lifetime::TESTS,
+        container::TESTS,
+        probe::TESTS,
+        cost::TESTS,
+    ];
     let passed = harness::run(&suites.concat());
     if passed && (!is_root || harness::repeat_as_user()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -53,8 +53,13 @@ pub(super) fn read(arguments: &Build, settings: &Settings) -> Result<Surrounding
 
 /// Variables that are no part of any key: proxies and what the user lends. Those of the arguments go first.
 fn variables(build_args: &[(String, String)], arguments: &Build, settings: &Settings) -> Vec<(String, String)> {
-    let is_proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
-    let mut all: Vec<(String, String)> = build_args.iter().filter(|(name, _)| is_proxy(name)).cloned().collect();
+    let is_proxy = |name: &str| settings::PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(name));
+    let given = build_args.iter().filter(|(name, _)| is_proxy(name));
+    // Programs read one spelling or the other.
+    let spellings = given.flat_map(|(name, value)| {
+        [name.clone(), name.to_ascii_uppercase(), name.to_ascii_lowercase()].map(|name| (name, value.clone()))
+    });
+    let mut all: Vec<(String, String)> = spellings.collect();
     all.extend(arguments.inputs.host_env.iter().filter_map(|text| settings::assignment(text)));
     all.extend(settings.host.env.iter().cloned());
     all.extend(settings::proxies());

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::folder::{Folder, Root, c_string, refused, time_of};
 use super::name::{Meaning, components, meaning};
 use super::node::{self, Made, Place};
-use super::{Dependence, Options, Skipped};
+use super::{Dependence, Marks, Options, Skipped};
 use crate::fault::{At, PathError};
 use crate::layer::archive::{Archive, Entry, Kind};
 use crate::layer::error::Error;
@@ -43,7 +43,8 @@ struct Extract<'a> {
 
 impl Extract<'_> {
     fn entry<R: Read>(&mut self, archive: &mut Archive<R>, entry: &Entry) -> Result<(), Error> {
-        let components = components(&entry.path).map_err(|reason| refused(&entry.path, reason))?;
+        let components =
+            components(&entry.path, self.root.options.marks).map_err(|reason| refused(&entry.path, reason))?;
         let Some((name, parents)) = components.split_last() else {
             return self.top(entry);
         };
@@ -66,6 +67,10 @@ impl Extract<'_> {
 
     /// The root itself.
     fn top(&mut self, entry: &Entry) -> Result<(), Error> {
+        // Docker leaves the folder that an archive is unpacked into as it is.
+        if self.root.options.marks == Marks::Names {
+            return Ok(());
+        }
         if entry.kind != Kind::Folder {
             return Err(refused(&entry.path, "it would replace the root"));
         }
@@ -91,7 +96,7 @@ impl Extract<'_> {
                 return self.update_folder(&fd, entry, path);
             }
             remove(&place, &stat)?;
-            if entry.kind == Kind::Folder {
+            if entry.kind == Kind::Folder && self.root.options.marks == Marks::Deletions {
                 // It takes the place of a file of this archive, which had hidden what is below.
                 self.root.opaque.insert(path.clone());
             }
@@ -169,7 +174,7 @@ impl Extract<'_> {
     /// A further name of what an earlier entry made, or of something below, which is then copied up as an overlay would.
     fn link(&mut self, entry: &Entry, place: &Place<'_>, target: &[u8]) -> Result<(), Error> {
         let missing = || Error::LinkTarget { path: as_path(&entry.path), target: as_path(target) };
-        let components = components(target).map_err(|_| missing())?;
+        let components = components(target, self.root.options.marks).map_err(|_| missing())?;
         let (name, parents) = components.split_last().ok_or_else(missing)?;
         let folder = self.root.folder(parents, &entry.path)?;
         let path = folder.child(name);

@@ -71,11 +71,28 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
 }
 
 pub(super) fn find(store: &Store, layer: &Layer, below: Below<'_>) -> Option<Unpacked> {
-    [id(layer, &[]), id(layer, below.diff_ids)].into_iter().find(|id| store.has_folder(id)).map(|id| Unpacked {
+    let unpacked = [id(layer, &[]), id(layer, below.diff_ids)].into_iter();
+    let mut known = unpacked.chain(std::iter::once_with(|| origin(store, &layer.diff_id)).flatten());
+    known.find(|id| store.has_folder(id)).map(|id| Unpacked {
         id,
         path: store.folder_path(&id),
         skipped: Skipped::default(),
     })
+}
+
+/// Notes that a layer was made of a folder of the store, so that it need not be unpacked here.
+pub(crate) fn made_of(store: &Store, diff_id: &Digest, folder: &ContentId) -> Result<(), Error> {
+    Ok(store.put_record(&origin_key(diff_id), String::from(*folder).as_bytes())?)
+}
+
+/// The folder that a layer was made of. A note that cannot be read costs unpacking the layer, no more.
+fn origin(store: &Store, diff_id: &Digest) -> Option<ContentId> {
+    let note = store.record(&origin_key(diff_id)).ok()??;
+    String::from_utf8(note).ok()?.try_into().ok()
+}
+
+fn origin_key(diff_id: &Digest) -> ContentKey {
+    KeyHasher::new("layercake 1 origin of a layer").field(diff_id.as_bytes()).finish()
 }
 
 fn id(layer: &Layer, below: &[Digest]) -> ContentId {

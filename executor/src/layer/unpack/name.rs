@@ -4,14 +4,17 @@ use super::Marks;
 use crate::layer::{OPAQUE_NAME, WHITEOUT_PREFIX};
 
 /// The components of a path from the root, or why there are none such. `.` and empty ones are dropped, `a/..` is
-/// nothing, a leading slash means the root; a path that leads out of the root is refused.
-pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, &'static str> {
+/// nothing, a leading slash means the root. A path of a layer that leads out of the root is refused; in any other archive
+/// the root is its own parent, as it is for Docker, which unpacks with the root changed.
+pub(super) fn components(path: &[u8], marks: Marks) -> Result<Vec<&[u8]>, &'static str> {
     let mut components = Vec::new();
     for component in path.split(|byte| *byte == b'/') {
         match component {
             b"" | b"." => (),
             b".." => {
-                components.pop().ok_or("its name leads out of the root with `..`")?;
+                if components.pop().is_none() && marks == Marks::Deletions {
+                    return Err("its name leads out of the root with `..`");
+                }
             }
             component if component.contains(&0) => return Err("its name holds a zero byte"),
             component => components.push(component),
@@ -52,12 +55,16 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        assert_eq!(components(b"./a//b/"), Ok(vec![&b"a"[..], b"b"]));
-        assert_eq!(components(b"/a/../b"), Ok(vec![&b"b"[..]]));
-        assert_eq!(components(b"./"), Ok(vec![]));
-        assert!(components(b"../a").is_err());
-        assert!(components(b"a/../../b").is_err());
-        assert!(components(b"a\0b").is_err());
+        assert_eq!(components(b"./a//b/", Marks::Deletions), Ok(vec![&b"a"[..], b"b"]));
+        assert_eq!(components(b"/a/../b", Marks::Deletions), Ok(vec![&b"b"[..]]));
+        assert_eq!(components(b"./", Marks::Deletions), Ok(vec![]));
+        for marks in [Marks::Deletions, Marks::Names] {
+            assert!(components(b"a\0b", marks).is_err());
+        }
+        for path in [&b"../a"[..], b"b/../../a"] {
+            assert!(components(path, Marks::Deletions).is_err());
+            assert_eq!(components(path, Marks::Names), Ok(vec![&b"a"[..]]));
+        }
     }
 
     #[test]

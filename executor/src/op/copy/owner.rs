@@ -34,6 +34,12 @@ pub enum OwnerError {
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
+/// Whether `owner` names anybody: numbers mean the same in every tree.
+#[must_use]
+pub fn is_named(owner: &str) -> bool {
+    owner.split(':').any(|part| !part.is_empty() && part.parse::<u32>().is_err())
+}
+
 /// The numbers that `owner`, `user[:group]`, has in `tree`.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Writing what was selected into a tree: files, folders, links, with their modes, owners, attributes and times.
 //!
-//! The rules are BuildKit's: a folder's contents are copied, not the folder; a folder that exists keeps its own
-//! attributes where it was named and takes the source's where it was found below; a file replaces a file, and neither
-//! a folder a file nor a file a folder.
+//! The rules are BuildKit's: a folder's contents are copied, not the folder, so the folder that was named gives its
+//! attributes to nothing; one below it gives them to what is made and to what is there. A file replaces a file, and
+//! neither a folder a file nor a file a folder.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -85,6 +85,7 @@ struct Level {
     to: Option<OwnedFd>,
     stat: Stat,
     depth: Depth,
+    verdict: Verdict,
     created: bool,
 }
 
@@ -136,8 +137,8 @@ impl<'a> Writer<'a> {
                 to: None,
                 stat: selected.stat,
                 depth: Depth::Named,
-                // What was made just now for it takes the source's attributes; what was there keeps its own.
-                created: found.is_none(),
+                verdict: Verdict::Take,
+                created: false,
             };
             return self.folder(source, &mut vec![level], Verdict::Take);
         }
@@ -191,7 +192,9 @@ impl<'a> Writer<'a> {
             Some(ModeChange::Absolute(mode)) => *mode,
             _ => 0o755,
         };
-        chmodat(&folder, name, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(failed)
+        // A folder in a folder of setgid has it too.
+        let inherited = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?.st_mode & 0o2000;
+        chmodat(&folder, name, Mode::from_raw_mode(mode | inherited), AtFlags::empty()).map_err(failed)
     }
 
     /// Copies the contents of the last level's folder, and the folder itself once something in it is shown.
@@ -218,7 +221,8 @@ impl<'a> Writer<'a> {
             if is_folder {
                 let from = openat(&levels[last].from, name, FOLDER, Mode::empty())
                     .map_err(|error| unreadable(&path, error.into()))?;
-                levels.push(Level { from, path, target, to: None, stat, depth: Depth::Below, created: false });
+                let depth = Depth::Below;
+                levels.push(Level { from, path, target, to: None, stat, depth, verdict, created: false });
                 self.folder(source, levels, verdict)?;
                 levels.pop();
             } else {
@@ -271,10 +275,15 @@ impl<'a> Writer<'a> {
     /// Gives a folder its attributes, after its contents, since writing them changes its times.
     fn finish_folder(&self, level: &Level) -> Result<(), WriteError> {
         let Some(to) = &level.to else { return Ok(()) };
-        if level.depth == Depth::Named && !level.created {
+        // The folder that was named is made like any parent, or was there; either way it keeps its own attributes.
+        if level.depth == Depth::Named {
             return Ok(());
         }
         let failed = |error: Errno| system(&level.target, error);
+        // One that was there and is only passed through takes no more than the mode.
+        if level.verdict == Verdict::Enter && !level.created {
+            return rustix::fs::fchmod(to, Mode::from_raw_mode(level.stat.st_mode & 0o7777)).map_err(failed);
+        }
         let (uid, gid) = self.owner_of(&level.stat);
         rustix::fs::fchown(to, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(failed)?;
         rustix::fs::fchmod(to, Mode::from_raw_mode(self.mode_of(&level.stat))).map_err(failed)?;

@@ -14,6 +14,7 @@ use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::build::workspace::Workspace;
 use crate::fault::At;
+use crate::op::copy::taken::Taken;
 use crate::op::copy::write::{Owner, Writer};
 use crate::op::input::Input;
 use crate::overlay::Overlay;
@@ -44,16 +45,18 @@ pub(super) fn describe(
             return Ok(());
         }
     };
-    match &inputs[input] {
-        Product::Tree(tree, _) => ingredients.add(format!("mounted {target}"), tree.id()),
-        product => {
-            let input = Input::open(product, site)?;
-            let selected = input.source().select(path)?;
-            let content = input.identity(&selected, &[], site)?;
-            ingredients.add(format!("mounted {target}"), content)
-        }
-    };
+    ingredients.add(format!("mounted {target}"), identity(&inputs[input], path, site)?);
     Ok(())
+}
+
+/// What a product is, as far as a path of it is mounted: the whole of a tree, since a command may follow links in it.
+fn identity(product: &Product, path: &str, site: &Site<'_>) -> Result<String, BuildError> {
+    if let Product::Tree(tree, _) = product {
+        return Ok(tree.id().to_string());
+    }
+    let input = Input::open(product, site)?;
+    let selected = input.source().select(path)?;
+    Ok(input.identity(&selected, &Taken::everything(path), site)?.to_string())
 }
 
 /// Adds what the sandbox has to mount, and the variables that hold secrets.
@@ -85,7 +88,13 @@ pub(super) fn open(
                 Sharing::Private => Lock::Private,
                 Sharing::Locked => Lock::Locked,
             };
-            let folder = site.store.shared_folder(id, sharing, |path| {
+            // As for BuildKit, caches that begin differently are different ones.
+            let filled = match from {
+                Some((input, source)) => format!("{} {source}", identity(&inputs[*input], source, site)?),
+                None => String::new(),
+            };
+            let name = format!("mount {id} {uid}:{gid} {mode:o} {filled}");
+            let folder = site.store.shared_folder(&name, sharing, |path| {
                 if let Some((input, source)) = from {
                     fill(path, &inputs[*input], source, site)?;
                 }

@@ -1,0 +1,118 @@
+//! Texts that are made to take long, to take much, or to go deep: they end soon, with an answer.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use layercake_compiler::ast::{Arguments, Command};
+use layercake_compiler::platform::Platform;
+use layercake_compiler::{BaseImage, Bases, Code, Compilation, Diagnostic, Outcome, Request, Severity, compile, parse};
+
+fn compiled(text: &str) -> Result<Box<Compilation>, Vec<Diagnostic>> {
+    let (parsed, mut bases) = (parse(text), Bases::new());
+    let request = Request::new(Platform::new("linux", "amd64", ""));
+    loop {
+        match compile(&parsed, &request, &bases)? {
+            Outcome::Compiled(compilation) => return Ok(compilation),
+            Outcome::NeedsBases(requests) => requests.iter().for_each(|request| {
+                let platform = request.platform.clone();
+                bases.insert(request, BaseImage { digest: None, platform, config: Default::default(), author: None });
+            }),
+        }
+    }
+}
+
+fn codes(findings: &[Diagnostic]) -> Vec<Code> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|error| error.code).collect()
+}
+
+#[test]
+fn expressions_nested_a_million_deep_are_an_error() {
+    let deep = "${a:-".repeat(1_000_000);
+    for text in
+        [format!("FROM scratch\nENV a={deep}\n"), format!("FROM {deep}\n"), format!("FROM scratch\nENV a=\"{deep}\"\n")]
+    {
+        assert_eq!(codes(&compiled(&text).unwrap_err()), [Code::TooLarge]);
+    }
+    let fine = format!("FROM scratch\nENV a={}x{}\n", "${a:-".repeat(90), "}".repeat(90));
+    assert_eq!(compiled(&fine).unwrap().plan.image.config.env[1], "a=x");
+}
+
+#[test]
+fn chains_of_triggers_and_arrays_in_arrays_are_not_followed_without_end() {
+    let chain = format!("FROM scratch\n{}RUN x\n", "ONBUILD ".repeat(1_000_000));
+    assert_eq!(codes(&parse(&chain).diagnostics), [Code::InvalidTrigger]);
+    let arrays = format!("FROM scratch\nCMD {}\n", "[".repeat(1_000_000));
+    let parsed = parse(&arrays);
+    assert!(matches!(parsed.ast.instructions[1].arguments, Arguments::Text(_)));
+}
+
+#[test]
+fn variables_that_double_again_and_again_come_to_an_end() {
+    let text = format!("FROM scratch\nENV a=0123456789\n{}", "ENV a=$a$a\n".repeat(100));
+    let codes = codes(&compiled(&text).unwrap_err());
+    assert!(codes.iter().all(|code| *code == Code::TooLarge) && !codes.is_empty());
+    let replaced = format!("FROM scratch\nENV a={}\nENV b=${{a//a/$a}}\n", "a".repeat(100_000));
+    assert_eq!(self::codes(&compiled(&replaced).unwrap_err()), [Code::TooLarge]);
+}
+
+#[test]
+fn a_very_long_line_is_read_like_any_other() {
+    let word = "x".repeat(10 << 20);
+    let parsed = parse(&format!("FROM scratch\nRUN {word}\n"));
+    let Some(Command::Run(run)) = &parsed.ast.instructions[1].command else { panic!("runs") };
+    assert_eq!(run.command.arguments(), [word]);
+    let words = "COPY ".to_owned() + &"a ".repeat(1 << 20) + "/\n";
+    assert_eq!(parse(&words).ast.instructions.len(), 1);
+    let continued = format!("RUN {}\n", "a\\\n".repeat(1 << 20));
+    assert_eq!(parse(&continued).ast.instructions[0].line.text().len(), (1 << 20) + 4);
+}
+
+#[test]
+fn quotes_flags_and_heredocs_without_end_end() {
+    for piece in ["\"", "'", "--x=\"", "<<a ", "<<'", "[\"", "\\", "${", "# escape=`\n", "\u{feff}", "\0", "$", "--\n"]
+    {
+        for start in ["", "FROM scratch\nRUN ", "FROM scratch\nCOPY ", "FROM scratch\nENV a=", "FROM scratch\nARG "] {
+            drop(compiled(&format!("{start}{}", piece.repeat(10_000))));
+        }
+    }
+}
+
+#[test]
+fn nul_bytes_are_characters_like_any_other() {
+    let compilation = compiled("FROM scratch\nENV a=x\0y\nLABEL b=\"$a\"\n").unwrap();
+    assert_eq!(compilation.plan.image.config.labels["b"], "x\0y");
+    assert_eq!(codes(&parse("\0FROM scratch\n").diagnostics), [Code::UnknownInstruction]);
+}
+
+#[test]
+fn ten_thousand_instructions_in_a_thousand_stages_compile() {
+    let mut text = String::from("FROM alpine AS s0\n");
+    for stage in 1..1_000 {
+        let parts = [
+            format!("FROM s{} AS s{stage}", stage - 1),
+            format!("ENV V{stage}=$PATH"),
+            format!("ARG A{stage}=1"),
+            format!("COPY --from=s{} /a /b{stage}", stage / 2),
+            format!("WORKDIR /w{stage}"),
+            "LABEL l=$UNDEFINED".to_owned(),
+            format!("LABEL l{stage}=x"),
+            format!("EXPOSE {stage}"),
+            "USER u".to_owned(),
+            "VOLUME /v".to_owned(),
+        ];
+        text.push_str(&parts.join("\n"));
+        text.push('\n');
+    }
+    let compilation = compiled(&text).unwrap();
+    assert_eq!(compilation.plan.image.history.iter().filter(|planned| planned.step.is_some()).count(), 2 * 999);
+}
+
+#[test]
+fn a_chain_of_many_stages_that_copy_from_each_other_needs_no_deep_stack() {
+    let stage = |number: usize| match number {
+        0 => "FROM scratch AS s0\nCOPY a /a\n".to_owned(),
+        _ => format!("FROM scratch AS s{number}\nCOPY --from=s{} /a /a\n", number - 1),
+    };
+    let text: String = (0..20_000).map(stage).collect();
+    assert_eq!(compiled(&text).unwrap().plan.steps.len(), 20_002);
+}
