@@ -9,6 +9,7 @@ pub(crate) mod base;
 pub(crate) mod home;
 pub(crate) mod image;
 pub(crate) mod machine;
+pub(crate) mod process;
 pub(crate) mod ran;
 pub(crate) mod transcript;
 

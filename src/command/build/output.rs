@@ -169,7 +169,7 @@ impl Output {
         let names: Vec<Reference> = names.iter().chain(&self.names).cloned().collect();
         let tree = products[plan.result.index()].tree().expect("the result of a plan is a tree");
         match (self.kind, image) {
-            (Kind::Image, Some(image)) => self.keep(image, &names, tree, site, client, paint),
+            (Kind::Image, Some(image)) => self.keep(image, &names, site, client, paint),
             (Kind::Oci | Kind::Docker, Some(image)) => self.archive(image, &names, tree, site),
             (Kind::Tar, _) => self.stream(|out| unload::tar(tree, site, out).map_err(|error| broken(&error))),
             (Kind::Local, _) => {
@@ -186,7 +186,6 @@ impl Output {
         &self,
         image: &Assembled,
         names: &[Reference],
-        tree: &Tree,
         site: &Site<'_>,
         client: Option<&Client>,
         paint: Paint,
@@ -205,8 +204,6 @@ impl Output {
         if names.is_empty() {
             return Err(Failure::input("an image without a name cannot be pushed").help("name it with `--tag NAME`"));
         }
-        // A layer of the base that the registry lacks has to be here.
-        site.fetch_layers(tree).map_err(|error| broken(&error))?;
         for name in names {
             client.push(site.store, &image.descriptor, name, &|event| show(&event, false, paint))?;
         }
