@@ -1,7 +1,6 @@
 //! Plan to image: everything that touches the kernel, the network and the disk's trees.
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
-mod mount;
 pub mod assemble;
 pub mod build;
 pub mod change;
@@ -9,6 +8,7 @@ pub mod container;
 pub mod fault;
 pub mod image;
 pub mod layer;
+mod mount;
 pub mod namespace;
 pub mod op;
 pub mod overlay;
