@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod compile;
 mod container;
+mod doctor;
 mod images;
 mod inputs;
 mod registry;
@@ -42,7 +43,7 @@ pub fn run(command: Command, paint: Paint) -> Result<(), Failure> {
         Command::Load(arguments) => transport::load(&arguments),
         Command::Import(arguments) => transport::import(&arguments),
         Command::Run(arguments) => container::run(&arguments, paint),
-        Command::Doctor => Err(Failure::not_built("doctor")),
+        Command::Doctor => doctor::run(paint),
         Command::Completion(arguments) => {
             let mut script = Vec::new();
             clap_complete::generate(arguments.shell, &mut Arguments::command(), "layercake", &mut script);

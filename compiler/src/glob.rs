@@ -83,38 +83,50 @@ impl Glob {
 
     /// The places in the pattern that reading a text may lead to; `None` if there are none.
     fn run(&self, text: &str) -> Option<Vec<State>> {
+        // Most paths differ from most patterns in the first character.
+        if let (Some(Token::Literal(literal)), Some(first)) = (self.tokens.first(), text.chars().next())
+            && *literal != first
+        {
+            return None;
+        }
         let mut states = vec![State::default(); self.tokens.len() + 1];
+        let mut next = states.clone();
         self.enter(&mut states, 0);
         for character in text.chars() {
-            let mut next = vec![State::default(); states.len()];
-            for (place, token) in self.tokens.iter().enumerate() {
-                let State { at, inside } = states[place];
-                match token {
-                    Token::Literal(literal) if at && *literal == character => self.enter(&mut next, place + 1),
-                    Token::One if at && character != '/' => self.enter(&mut next, place + 1),
-                    Token::Star if at && character != '/' => self.enter(&mut next, place),
-                    Token::Anything if at => self.enter(&mut next, place),
-                    Token::Class { is_negated, ranges } if at => {
-                        let is_named = ranges.iter().any(|(low, high)| (*low..=*high).contains(&character));
-                        if is_named != *is_negated {
-                            self.enter(&mut next, place + 1);
-                        }
-                    }
-                    Token::Folders if at || inside => {
-                        next[place].inside = true;
-                        if character == '/' {
-                            self.enter(&mut next, place + 1);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            states = next;
+            next.fill(State::default());
+            self.step(&states, &mut next, character);
+            std::mem::swap(&mut states, &mut next);
             if states.iter().all(|state| !state.at && !state.inside) {
                 return None;
             }
         }
         Some(states)
+    }
+
+    /// The places that reading one character leads to.
+    fn step(&self, states: &[State], next: &mut [State], character: char) {
+        for (place, token) in self.tokens.iter().enumerate() {
+            let State { at, inside } = states[place];
+            match token {
+                Token::Literal(literal) if at && *literal == character => self.enter(next, place + 1),
+                Token::One if at && character != '/' => self.enter(next, place + 1),
+                Token::Star if at && character != '/' => self.enter(next, place),
+                Token::Anything if at => self.enter(next, place),
+                Token::Class { is_negated, ranges } if at => {
+                    let is_named = ranges.iter().any(|(low, high)| (*low..=*high).contains(&character));
+                    if is_named != *is_negated {
+                        self.enter(next, place + 1);
+                    }
+                }
+                Token::Folders if at || inside => {
+                    next[place].inside = true;
+                    if character == '/' {
+                        self.enter(next, place + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Marks a place as reached, and those behind it that may take no character.

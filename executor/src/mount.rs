@@ -40,6 +40,8 @@ pub(crate) fn create(description: &OwnedFd, attributes: MountAttrFlags) -> Resul
 /// A new file system of `kind` with `options` (an empty value stands for a flag), attached nowhere.
 pub(crate) fn new(kind: &CStr, options: &[(&str, &str)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let description = describe(kind)?;
+    // What `mount` shows as the device: `tmpfs on /tmp`, as everywhere.
+    fsconfig_set_string(&description, "source", kind)?;
     for (key, value) in options {
         if value.is_empty() {
             fsconfig_set_flag(&description, *key)?;

@@ -10,4 +10,5 @@ pub mod identity;
 pub mod list;
 pub mod lookup;
 pub mod mark;
+pub mod walk;
 pub mod xattr;

@@ -1,6 +1,7 @@
 //! `doctor`: what this machine allows, and what is lost without the rest.
 
-use layercake_executor::probe::{self, Fact, State};
+use layercake_executor::namespace;
+use layercake_executor::probe::{Fact, State, facts};
 
 use super::images::open_store;
 use crate::failure::Failure;
@@ -10,12 +11,29 @@ use crate::terminal::paint::Paint;
 /// `layercake doctor`.
 ///
 /// # Errors
-/// If the store cannot be opened, or something is missing that every build needs.
+/// If the store cannot be opened; silently if something is missing that every `RUN` needs.
 pub fn run(paint: Paint) -> Result<(), Failure> {
+    let entered = namespace::enter();
     let store = open_store()?;
-    let _ = (store, paint);
-    let _: fn(&Fact) -> State = |fact| fact.state;
-    let _ = output::line;
-    let _ = probe::all;
-    Ok(())
+    let facts = facts(&entered, store.root());
+    let width = facts.iter().map(|fact| fact.subject.chars().count()).max().unwrap_or_default();
+    output::result(&facts.iter().map(|fact| describe(fact, width, paint)).collect::<String>())?;
+    if entered.is_ok() { Ok(()) } else { Err(Failure::silent(3)) }
+}
+
+/// A line for the fact, and below it what is lost and what to do.
+fn describe(fact: &Fact, width: usize, paint: Paint) -> String {
+    let state = match fact.state {
+        State::Ok => paint.green("ok     "),
+        State::Limited => paint.yellow("limited"),
+        State::Missing => paint.red("missing"),
+    };
+    let mut text = format!("{state}  {:width$}  {}\n", fact.subject, fact.detail);
+    let further = [("lost", Some(fact.consequence.to_string())), ("help", fact.help.as_ref().map(ToString::to_string))];
+    if fact.state != State::Ok {
+        for (name, line) in further.into_iter().filter_map(|(name, line)| Some((name, line.filter(|line| !line.is_empty())?))) {
+            text += &format!("         {:width$}  {}\n", "", paint.dim(format!("{name}: {line}")));
+        }
+    }
+    text
 }

@@ -74,7 +74,10 @@ impl Inputs {
             ..Request::new(platform)
         };
         contexts.extend(place.context.map(|context| (None, context)));
-        Ok(Self { file: place.file, parsed: parse(&place.text), request, contexts })
+        let parsed = parse(&place.text);
+        let syntax = request.build_arg("BUILDKIT_SYNTAX").map(str::to_owned).or_else(|| parsed.syntax());
+        check_syntax(syntax.as_deref())?;
+        Ok(Self { file: place.file, parsed, request, contexts })
     }
 
     /// Compiles, finding out about base images as the compiler asks for them. Warnings are told.
@@ -159,6 +162,19 @@ pub fn freshness(arguments: &arguments::Inputs) -> Freshness {
 /// If it cannot be opened.
 pub fn open_store(settings: &settings::Settings) -> Result<Store, Failure> {
     Ok(Store::open(&settings.home)?)
+}
+
+/// The language is built in, so a frontend is accepted if it is one of Docker's own for Dockerfiles, whatever its version.
+fn check_syntax(syntax: Option<&str>) -> Result<(), Failure> {
+    let Some(syntax) = syntax else { return Ok(()) };
+    let image = syntax.split_whitespace().next().unwrap_or_default();
+    let image = image.strip_prefix("docker.io/").unwrap_or(image);
+    let name = image.split(['@', ':']).next().unwrap_or_default();
+    if name.is_empty() || name.starts_with("docker/dockerfile") {
+        return Ok(());
+    }
+    Err(Failure::input(format!("the frontend image `{image}` cannot be used: failed to resolve source metadata for it"))
+        .help("remove the line `# syntax=`, or name `docker/dockerfile`: layercake understands Dockerfiles itself"))
 }
 
 /// The values of build arguments: what is given, or the environment's. One that has none is not set.

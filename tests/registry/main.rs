@@ -55,9 +55,12 @@ fn an_empty_store_builds_from_what_was_pushed() {
     let there = other.dated(["-t", "on", "on"]);
     assert_eq!(here.digest, there.digest);
     assert_eq!(other.layers("on")[3].text("both"), "one\ntwo");
-    // The second time nothing is fetched; whether the tag has moved is asked, as BuildKit does.
+    // The base is in the store now, and the registry is not asked again.
     let before = registry.requests().len();
     assert_eq!(other.dated(["on"]).started, [""; 0]);
+    assert_eq!(since(&registry, before), [""; 0]);
+    // Unless somebody wants the newest: then nothing is fetched, but whether the tag has moved is asked.
+    assert_eq!(other.dated(["--pull", "on"]).started, [""; 0]);
     assert_eq!(since(&registry, before), ["GET /v2/ 200", "HEAD /v2/team/app/manifests/1 200"]);
 }
 

@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use layercake_cache::ContentId;
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 
 use super::error::Error;
-use super::node::{Content, Folder, Inode, Kind, Leaf, Node, Origin};
-use super::walk::Walk;
-use crate::fault::At;
+use super::node::{Content, Folder, Inode, Leaf, Node, Origin};
+use super::walk::Upper;
 use crate::tree::identity::{Entry, Identity};
-use crate::tree::lookup;
+use crate::tree::walk::Item;
 
 /// What a step changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,21 +42,21 @@ impl ChangeSet {
 /// If the folder cannot be read or written to, or if the overlay was mounted with options that spread a file over
 /// several layers.
 pub fn capture(upper: &Path, below: &[PathBuf]) -> Result<ChangeSet, Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = openat(CWD, upper, flags, Mode::empty()).at("open", upper)?;
-    let stat = fstat(&fd).at("look at", upper)?;
-    let walk = Walk::default();
-    let root = walk.folder(&fd, upper, &stat, Some(&lookup::Folder::root(below)))?;
+    let upper = Upper::open(upper)?;
+    let (walk, stays) = upper.walk(below)?;
     let mut summary = Summary {
-        walk: &walk,
+        upper: &upper,
         first: HashMap::new(),
-        path: Vec::new(),
         id: Identity::new("layercake 1 change set"),
         folder: Identity::new("layercake 1 layer folder"),
         entries: 0,
         bytes: 0,
     };
-    summary.folder(&root);
+    walk.each(0, &stays, &mut Vec::new(), |path, item| match item {
+        Item::Folder(folder) => summary.folder(path, folder),
+        Item::Leaf(Leaf::Whiteout) => summary.changed(path, Entry::Whiteout),
+        Item::Leaf(Leaf::Node(node)) => summary.node(path, node),
+    });
     Ok(ChangeSet {
         id: summary.id.finish(),
         folder: summary.folder.finish(),
@@ -67,12 +65,11 @@ pub fn capture(upper: &Path, below: &[PathBuf]) -> Result<ChangeSet, Error> {
     })
 }
 
-/// Goes through the nodes in the order of their paths, component by component.
+/// Takes in what the walk found, in the order of the paths.
 struct Summary<'a> {
-    walk: &'a Walk,
+    upper: &'a Upper<'a>,
     /// The first name of each file that has several.
     first: HashMap<Inode, Vec<u8>>,
-    path: Vec<u8>,
     id: Identity,
     folder: Identity,
     entries: u64,
@@ -80,54 +77,37 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn folder(&mut self, folder: &Folder) {
+    fn folder(&mut self, path: &[u8], folder: &Folder) {
         let entry = Entry::Folder(&folder.attributes, folder.opacity);
         match folder.origin {
-            Origin::Changed => self.changed(entry),
-            Origin::Carried => self.folder.entry(&self.path, entry),
-        }
-        for child in &folder.children {
-            let length = self.path.len();
-            if length > 0 {
-                self.path.push(b'/');
-            }
-            self.path.extend_from_slice(child.name.to_bytes());
-            self.node(child);
-            self.path.truncate(length);
+            Origin::Changed => self.changed(path, entry),
+            Origin::Carried => self.folder.entry(path, entry),
         }
     }
 
-    fn node(&mut self, node: &Node) {
-        match &node.kind {
-            Kind::Whiteout => self.changed(Entry::Whiteout),
-            Kind::Folder(folder) => self.folder(folder),
-            Kind::Leaf(leaf) => self.leaf(leaf),
-        }
-    }
-
-    fn leaf(&mut self, leaf: &Leaf) {
-        if let Some(inode) = leaf.inode {
+    fn node(&mut self, path: &[u8], node: &Node) {
+        if let Some(inode) = node.inode {
             if let Some(first) = self.first.get(&inode) {
                 let first = first.clone();
-                return self.changed(Entry::HardLink(&first));
+                return self.changed(path, Entry::HardLink(&first));
             }
-            self.first.insert(inode, self.path.clone());
+            self.first.insert(inode, path.to_vec());
         }
-        match &leaf.content {
+        match &node.content {
             Content::File { hash, size } => {
-                let hash = hash.or_else(|| leaf.inode.and_then(|inode| self.walk.hash_of(inode)));
+                let hash = hash.or_else(|| node.inode.and_then(|inode| self.upper.hash_of(inode)));
                 let hash = hash.expect("a file is hashed under one of its names, and the walk is over");
                 self.bytes += size;
-                self.changed(Entry::File(&leaf.attributes, &hash));
+                self.changed(path, Entry::File(&node.attributes, &hash));
             }
-            Content::Symlink(target) => self.changed(Entry::Symlink(&leaf.attributes, target)),
-            Content::Special(kind, device) => self.changed(Entry::Special(&leaf.attributes, *kind, *device)),
+            Content::Symlink(target) => self.changed(path, Entry::Symlink(&node.attributes, target)),
+            Content::Special(kind, device) => self.changed(path, Entry::Special(&node.attributes, *kind, *device)),
         }
     }
 
-    fn changed(&mut self, entry: Entry<'_>) {
-        self.id.entry(&self.path, entry);
-        self.folder.entry(&self.path, entry);
+    fn changed(&mut self, path: &[u8], entry: Entry<'_>) {
+        self.id.entry(path, entry);
+        self.folder.entry(path, entry);
         self.entries += 1;
     }
 }

@@ -1,6 +1,4 @@
-//! [`Node`]: one entry of an upper folder as the walk found it.
-
-use std::ffi::CString;
+//! What the walk over an upper folder finds.
 
 use blake3::Hash;
 use rustix::fs::{Dev, FileType, Stat};
@@ -11,27 +9,31 @@ use crate::tree::mark::Opacity;
 /// Device and inode number.
 pub(super) type Inode = (u64, u64);
 
-/// One entry of an upper folder, with what lies in it.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) name: CString,
-    pub(super) kind: Kind,
-}
-
-#[derive(Debug)]
-pub(super) enum Kind {
-    Whiteout,
-    Folder(Folder),
-    Leaf(Leaf),
-}
-
+/// A folder itself.
 #[derive(Debug)]
 pub(super) struct Folder {
+    /// From the upper folder.
+    pub(super) path: Vec<u8>,
     pub(super) attributes: Attributes,
     pub(super) opacity: Opacity,
     pub(super) origin: Origin,
-    /// In the order of their names.
-    pub(super) children: Vec<Node>,
+    /// As it was found.
+    pub(super) stat: Stat,
+    pub(super) cleaning: Cleaning,
+}
+
+/// Whether something in a folder was removed that is no part of the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cleaning {
+    NotNeeded,
+    Done,
+}
+
+/// Anything but a folder.
+#[derive(Debug)]
+pub(super) enum Leaf {
+    Whiteout,
+    Node(Node),
 }
 
 /// Why a folder is in the upper folder.
@@ -43,8 +45,9 @@ pub(super) enum Origin {
     Carried,
 }
 
+/// A file, link, fifo or device.
 #[derive(Debug)]
-pub(super) struct Leaf {
+pub(super) struct Node {
     pub(super) attributes: Attributes,
     /// Set if it has several names, of which some may be elsewhere.
     pub(super) inode: Option<Inode>,

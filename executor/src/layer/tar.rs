@@ -9,7 +9,7 @@
 //! - Sparse files are written as data: their holes are the file system's business, and the tools disagree about them.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -81,27 +81,51 @@ impl<W: Write> Writer<'_, W> {
             self.header(EntryType::Directory, stat, &attributes)?;
             self.path.clear();
         }
-        self.children(fd)
+        self.everything(fd)
     }
 
-    fn children(&mut self, folder: &OwnedFd) -> Result<(), Error> {
-        if mark::opacity(Source::Open(folder.as_fd())).at("read the opaque mark of", &self.place())? == Opacity::Opaque
-        {
-            self.mark(OPAQUE_NAME)?;
-        }
-        for name in list::names(folder).at("list", &self.place())? {
-            let length = self.path.len();
-            self.entry(folder, &name)?;
-            self.path.truncate(length);
+    /// Goes down and up with one folder open at a time, however deep the tree is.
+    fn everything(&mut self, root: &OwnedFd) -> Result<(), Error> {
+        let mut fd = list::open_below(root, b"").at("open", self.root)?;
+        // For each folder on the way, what is left of it and the length of its path.
+        let mut way = vec![(self.begin(&fd)?, 0)];
+        while let Some((names, length)) = way.last_mut() {
+            self.path.truncate(*length);
+            match names.next() {
+                Some(name) => {
+                    if let Some(inner) = self.entry(&fd, &name)? {
+                        fd = inner;
+                        way.push((self.begin(&fd)?, self.path.len()));
+                    }
+                }
+                None => {
+                    way.pop();
+                    if let Some((_, length)) = way.last() {
+                        self.path.truncate(*length);
+                        fd = list::open_below(root, &self.path).at("open", &self.place())?;
+                    }
+                }
+            }
         }
         Ok(())
     }
 
-    fn entry(&mut self, folder: &OwnedFd, name: &CStr) -> Result<(), Error> {
+    /// What a folder says of itself inside of it, and its names.
+    fn begin(&mut self, folder: &OwnedFd) -> Result<std::vec::IntoIter<CString>, Error> {
+        if mark::opacity(Source::Open(folder.as_fd())).at("read the opaque mark of", &self.place())? == Opacity::Opaque
+        {
+            self.mark(OPAQUE_NAME)?;
+        }
+        Ok(list::names(folder).at("list", &self.place())?.into_iter())
+    }
+
+    /// Writes an entry; if it is a folder, opens it.
+    fn entry(&mut self, folder: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>, Error> {
         let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|error| PathError::new("look at", self.place().join(OsStr::from_bytes(name.to_bytes())), error))?;
         if mark::is_whiteout(&stat) {
-            return self.mark(&[WHITEOUT_PREFIX, name.to_bytes()].concat());
+            self.mark(&[WHITEOUT_PREFIX, name.to_bytes()].concat())?;
+            return Ok(None);
         }
         self.path.extend_from_slice(name.to_bytes());
         if name.to_bytes().starts_with(WHITEOUT_PREFIX) {
@@ -113,21 +137,26 @@ impl<W: Write> Writer<'_, W> {
             let attributes = self.attributes(&fd, &stat)?;
             self.path.push(b'/');
             self.header(EntryType::Directory, &stat, &attributes)?;
-            return self.children(&fd);
+            return Ok(Some(fd));
         }
-        if self.is_further_name(&stat)? {
-            return Ok(());
+        if !self.is_further_name(&stat)? {
+            self.leaf(kind, folder, name, &stat)?;
         }
-        let attributes = Attributes::plain(&stat);
+        Ok(None)
+    }
+
+    /// Writes anything but a folder.
+    fn leaf(&mut self, kind: FileType, folder: &OwnedFd, name: &CStr, stat: &Stat) -> Result<(), Error> {
+        let attributes = Attributes::plain(stat);
         match kind {
-            FileType::RegularFile => self.file(folder, name, &stat),
+            FileType::RegularFile => self.file(folder, name, stat),
             FileType::Symlink => {
                 let target = readlinkat(folder, name, Vec::new()).at("read the link", &self.place())?;
-                self.link(EntryType::Symlink, &stat, target.to_bytes())
+                self.link(EntryType::Symlink, stat, target.to_bytes())
             }
-            FileType::CharacterDevice => self.header(EntryType::Char, &stat, &attributes),
-            FileType::BlockDevice => self.header(EntryType::Block, &stat, &attributes),
-            FileType::Fifo => self.header(EntryType::Fifo, &stat, &attributes),
+            FileType::CharacterDevice => self.header(EntryType::Char, stat, &attributes),
+            FileType::BlockDevice => self.header(EntryType::Block, stat, &attributes),
+            FileType::Fifo => self.header(EntryType::Fifo, stat, &attributes),
             _ => Err(self.inexpressible("it is a socket")),
         }
     }

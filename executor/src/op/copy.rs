@@ -103,9 +103,7 @@ fn one(
     if copy.unpack != Unpack::Never && archive::is_archive(&all, selected) {
         return archive::unpack(&all, selected, &copy.destination, owner, writer);
     }
-    if let Some(required) = &taken.required {
-        all.select(required)?;
-    }
+    taken.check(&all)?;
     let filter = |path: &Path, kind| input::both((all.filter)(path, kind), || taken.verdict(selected, path, kind));
     Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
 }

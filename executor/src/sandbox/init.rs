@@ -119,8 +119,7 @@ fn source(kind: &MountKind, shelf: &mut Shelf) -> Result<OwnedFd, Failure> {
             let size = size.map(|size| size.to_string());
             let options: Vec<_> =
                 [("mode", "1777")].into_iter().chain(size.as_ref().map(|size| ("size", size.as_str()))).collect();
-            let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-            mount::new(c"tmpfs", &options, attributes).doing("mount a file system in memory")
+            mount::new(c"tmpfs", &options, MountAttrFlags::MOUNT_ATTR_NOSUID).doing("mount a file system in memory")
         }
         MountKind::File { content, uid, gid, mode, access } => {
             shelf.file(content, Permissions { uid: *uid, gid: *gid, mode: *mode, access: *access })

@@ -19,6 +19,7 @@ use crate::fault::{At, PathError};
 use crate::tree::attributes::Attributes;
 use crate::tree::identity::{Entry, Identity};
 use crate::tree::mark::Opacity;
+use crate::tree::walk::{self, Item, Walk};
 use crate::tree::xattr::{Source, Xattrs};
 use crate::tree::{content, list};
 
@@ -92,106 +93,171 @@ pub fn select(
     filter: &(dyn Fn(&Path, FileType) -> Verdict + Sync),
     memo: Option<&Memo<'_>>,
 ) -> Result<Selected, Error> {
-    let walk = Walk { root, owners, filter, memo };
-    let found = paths.par_iter().map(|path| walk.path(path)).collect::<Result<Vec<_>, _>>()?;
+    let look = Look { root, owners, filter, memo };
+    let found = paths.par_iter().map(|path| look.path(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut first = Vec::new();
+    let mut starts = Vec::new();
+    for (path, found) in paths.iter().zip(found) {
+        let path = path.as_os_str().as_bytes();
+        match found {
+            Some(Found::Folder(task)) => {
+                starts.push((path, Start::Folder(first.len())));
+                first.push(task);
+            }
+            Some(Found::Leaf(leaf)) => starts.push((path, Start::Leaf(leaf))),
+            None => (),
+        }
+    }
+    let walk = Walk::new(first, |task| look.folder(task))?;
+    let stays = walk.staying(|folder| folder.verdict == Verdict::Enter);
     let mut summary = Summary { identity: Identity::new("layercake 1 selection"), entries: 0, bytes: 0 };
-    for (path, node) in paths.iter().zip(&found) {
-        if let Some(node) = node {
-            summary.node(&mut path.as_os_str().as_bytes().to_vec(), node);
+    for (path, start) in &starts {
+        match start {
+            Start::Leaf(leaf) => summary.leaf(path, leaf),
+            Start::Folder(index) => walk.each(*index, &stays, &mut path.to_vec(), |path, item| match item {
+                Item::Folder(folder) => summary.folder(path, folder),
+                Item::Leaf(leaf) => summary.leaf(path, leaf),
+            }),
         }
     }
     Ok(Selected { id: summary.identity.finish(), entries: summary.entries, bytes: summary.bytes })
 }
 
-struct Walk<'a> {
-    root: &'a Root,
-    owners: Owners,
-    filter: &'a (dyn Fn(&Path, FileType) -> Verdict + Sync),
-    memo: Option<&'a Memo<'a>>,
+/// What a selected path is.
+enum Start {
+    /// The folder of this number in the walk.
+    Folder(usize),
+    Leaf(Leaf),
 }
 
-struct Node {
-    name: CString,
+/// What was found under a name.
+enum Found {
+    Folder(Task),
+    Leaf(Leaf),
+}
+
+/// A folder to be looked into: opened from the root again, so that few are open at a time.
+struct Task {
+    path: PathBuf,
+    stat: Stat,
+    verdict: Verdict,
+}
+
+struct Folder {
     attributes: Attributes,
-    kind: Kind,
+    verdict: Verdict,
 }
 
-enum Kind {
-    Folder(Vec<Node>),
+struct Leaf {
+    attributes: Attributes,
+    content: Content,
+}
+
+enum Content {
     /// The hash covers the extended attributes too, so that a remembered one spares opening the file.
     File(Hash, u64),
     Symlink(Vec<u8>),
     Special(FileType, Dev),
 }
 
-impl Walk<'_> {
+/// How is looked.
+struct Look<'a> {
+    root: &'a Root,
+    owners: Owners,
+    filter: &'a (dyn Fn(&Path, FileType) -> Verdict + Sync),
+    memo: Option<&'a Memo<'a>>,
+}
+
+impl Look<'_> {
     /// What is selected by one path; `None` if the filter leaves it out.
-    fn path(&self, path: &Path) -> Result<Option<Node>, Error> {
+    fn path(&self, path: &Path) -> Result<Option<Found>, Error> {
         let missing = || Error::Missing { path: path.to_owned() };
         // Neither the root nor a path that ends in `..` has a name of its own.
         let (parent, name) = match path.file_name() {
             Some(name) => (path.parent().unwrap_or(Path::new("")), name),
             None => (path, OsStr::new(".")),
         };
-        let opened = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = match openat2(&self.root.fd, opened, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+        let folder = match self.open(parent) {
             Err(Errno::NOENT | Errno::NOTDIR) => return Err(missing()),
-            result => result.at("open", &self.root.path.join(parent))?,
+            result => result.map_err(self.at("open", parent))?,
         };
         let name = CString::new(name.as_bytes()).map_err(|_| missing())?;
         match statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => Err(missing()),
             result => {
-                let stat = result.at("look at", &self.root.path.join(path))?;
-                self.node(folder.as_fd(), path, name, &stat)
+                let stat = result.map_err(self.at("look at", path))?;
+                self.entry(folder.as_fd(), path, &name, &stat)
             }
         }
     }
 
-    fn child(&self, folder: BorrowedFd<'_>, parent: &Path, name: CString) -> Result<Option<Node>, Error> {
-        let path = parent.join(OsStr::from_bytes(name.to_bytes()));
-        let stat = statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &self.root.path.join(&path))?;
-        self.node(folder, &path, name, &stat)
+    /// Opens a folder at a path from the root, inside which links lead.
+    fn open(&self, path: &Path) -> rustix::io::Result<OwnedFd> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat2(&self.root.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
     }
 
-    fn node(&self, folder: BorrowedFd<'_>, path: &Path, name: CString, stat: &Stat) -> Result<Option<Node>, Error> {
+    fn folder(&self, task: Task) -> Result<(walk::Folder<Folder, Leaf>, Vec<Task>), Error> {
+        let Task { path, stat, verdict } = task;
+        let fd = self.open(&path).map_err(self.at("open", &path))?;
+        let mut attributes = self.attributes(&stat);
+        attributes.xattrs = Xattrs::read(Source::Open(fd.as_fd())).map_err(self.at("read the attributes of", &path))?;
+        let names = list::names(&fd).map_err(self.at("list", &path))?;
+        // One look at a status takes about as long as giving it to another thread.
+        let names = names.into_par_iter().with_min_len(16);
+        let found = names.filter_map(|name| self.child(&fd, &path, name).transpose()).collect::<Result<Vec<_>, _>>()?;
+        let mut entries = Vec::with_capacity(found.len());
+        let mut inner = Vec::new();
+        for (name, found) in found {
+            match found {
+                Found::Leaf(leaf) => entries.push((name, walk::Entry::Leaf(leaf))),
+                Found::Folder(task) => {
+                    entries.push((name, walk::Entry::Folder));
+                    inner.push(task);
+                }
+            }
+        }
+        Ok((walk::Folder { own: Folder { attributes, verdict }, entries }, inner))
+    }
+
+    fn child(&self, folder: &OwnedFd, parent: &Path, name: CString) -> Result<Option<(CString, Found)>, Error> {
+        let path = parent.join(OsStr::from_bytes(name.to_bytes()));
+        let stat = statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(self.at("look at", &path))?;
+        let found = self.entry(folder.as_fd(), &path, &name, &stat)?;
+        Ok(found.map(|found| (name, found)))
+    }
+
+    fn entry(&self, folder: BorrowedFd<'_>, path: &Path, name: &CStr, stat: &Stat) -> Result<Option<Found>, Error> {
         let kind = FileType::from_raw_mode(stat.st_mode);
         let verdict = (self.filter)(path, kind);
         if verdict == Verdict::Skip || kind == FileType::Socket {
             return Ok(None);
         }
-        let mut attributes = Attributes::plain(stat);
-        if self.owners == Owners::Ignored {
-            (attributes.uid, attributes.gid) = (0, 0);
+        if kind == FileType::Directory {
+            return Ok(Some(Found::Folder(Task { path: path.to_owned(), stat: *stat, verdict })));
         }
-        let kind = match kind {
-            FileType::Directory => {
-                let fd = list::open_folder(folder, &name).map_err(self.at("open", path))?;
-                attributes.xattrs =
-                    Xattrs::read(Source::Open(fd.as_fd())).map_err(self.at("read the attributes of", path))?;
-                let children = self.children(&fd, path)?;
-                if verdict == Verdict::Enter && children.is_empty() {
-                    return Ok(None);
-                }
-                Kind::Folder(children)
-            }
-            _ if verdict == Verdict::Enter => return Ok(None),
-            FileType::RegularFile => Kind::File(self.file(folder, path, &name, stat)?, stat.st_size.unsigned_abs()),
+        if verdict == Verdict::Enter {
+            return Ok(None);
+        }
+        let content = match kind {
+            FileType::RegularFile => Content::File(self.file(folder, path, name, stat)?, stat.st_size.unsigned_abs()),
             FileType::Symlink => {
-                let target = readlinkat(folder, &name, Vec::new()).map_err(self.at("read the link", path))?;
-                Kind::Symlink(target.into_bytes())
+                let target = readlinkat(folder, name, Vec::new()).map_err(self.at("read the link", path))?;
+                Content::Symlink(target.into_bytes())
             }
-            kind => Kind::Special(kind, stat.st_rdev),
+            kind => Content::Special(kind, stat.st_rdev),
         };
-        Ok(Some(Node { name, attributes, kind }))
+        Ok(Some(Found::Leaf(Leaf { attributes: self.attributes(stat), content })))
     }
 
-    fn children(&self, folder: &OwnedFd, path: &Path) -> Result<Vec<Node>, Error> {
-        let names = list::names(folder).map_err(self.at("list", path))?;
-        // One look at a status takes about as long as giving it to another thread.
-        let children = names.into_par_iter().with_min_len(16);
-        children.filter_map(|name| self.child(folder.as_fd(), path, name).transpose()).collect()
+    /// Without the extended ones.
+    fn attributes(&self, stat: &Stat) -> Attributes {
+        let attributes = Attributes::plain(stat);
+        match self.owners {
+            Owners::Counted => attributes,
+            Owners::Ignored => Attributes { uid: 0, gid: 0, ..attributes },
+        }
     }
 
     fn file(&self, folder: BorrowedFd<'_>, path: &Path, name: &CStr, stat: &Stat) -> Result<Hash, Error> {
@@ -237,28 +303,22 @@ struct Summary {
 }
 
 impl Summary {
-    fn node(&mut self, path: &mut Vec<u8>, node: &Node) {
+    fn folder(&mut self, path: &[u8], folder: &Folder) {
         self.entries += 1;
-        let Node { attributes, .. } = node;
-        match &node.kind {
-            Kind::Folder(children) => {
-                self.identity.entry(path, Entry::Folder(attributes, Opacity::Merged));
-                for child in children {
-                    let length = path.len();
-                    if length > 0 {
-                        path.push(b'/');
-                    }
-                    path.extend_from_slice(child.name.to_bytes());
-                    self.node(path, child);
-                    path.truncate(length);
-                }
-            }
-            Kind::File(hash, size) => {
+        self.identity.entry(path, Entry::Folder(&folder.attributes, Opacity::Merged));
+    }
+
+    fn leaf(&mut self, path: &[u8], leaf: &Leaf) {
+        self.entries += 1;
+        let attributes = &leaf.attributes;
+        let entry = match &leaf.content {
+            Content::File(hash, size) => {
                 self.bytes += size;
-                self.identity.entry(path, Entry::File(attributes, hash));
+                Entry::File(attributes, hash)
             }
-            Kind::Symlink(target) => self.identity.entry(path, Entry::Symlink(attributes, target)),
-            Kind::Special(kind, device) => self.identity.entry(path, Entry::Special(attributes, *kind, *device)),
-        }
+            Content::Symlink(target) => Entry::Symlink(attributes, target),
+            Content::Special(kind, device) => Entry::Special(attributes, *kind, *device),
+        };
+        self.identity.entry(path, entry);
     }
 }

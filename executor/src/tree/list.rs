@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Dir, Mode, OFlags, openat};
+use rustix::fs::{Dir, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Result;
 
 /// Opens a folder for listing; a link is not followed.
@@ -12,6 +12,17 @@ use rustix::io::Result;
 /// If there is no folder of this name, or it cannot be opened.
 pub fn open_folder(parent: impl AsFd, name: &CStr) -> Result<OwnedFd> {
     openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Opens a folder at a path below another; no link is followed. An empty path is the other itself.
+///
+/// # Errors
+/// If there is no folder, or it cannot be opened.
+pub fn open_below(root: impl AsFd, path: &[u8]) -> Result<OwnedFd> {
+    let path = if path.is_empty() { b"." } else { path };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    openat2(root, path, flags, Mode::empty(), resolve)
 }
 
 /// Opens a file for reading; a link is not followed.

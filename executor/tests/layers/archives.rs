@@ -122,3 +122,31 @@ fn gzip_of_several_members_and_zstd_of_several_frames() {
         assert_eq!(fs::read(root.path().join("a")).unwrap(), vec![b'x'; 3000]);
     }
 }
+
+/// Changes the size of a file while the archive of its folder is written.
+struct Meddler {
+    file: fs::File,
+    size: u64,
+}
+
+impl std::io::Write for Meddler {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.set_len(self.size)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_that_changes_size_while_it_is_read_is_an_error() {
+    for size in [0, 999, 1001, 1_000_000] {
+        let folder = Tree::of(&[("a", Kind::File(vec![b'x'; 1000]))]).folder();
+        let file = fs::File::options().write(true).open(folder.path().join("a")).unwrap();
+        let error = tar::write(folder.path(), None, Meddler { file, size }).err().unwrap();
+        assert!(error.to_string().contains("changed while it was read"), "{size}: {error}");
+        assert_eq!(error.fault(), layercake_executor::fault::Fault::Environment);
+    }
+}

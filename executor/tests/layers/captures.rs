@@ -9,6 +9,9 @@ use std::process::Command;
 
 use layercake_executor::change::{ChangeSet, Error, capture, prepare};
 use layercake_executor::fault::Fault;
+use layercake_executor::layer::tar;
+use layercake_executor::layer::unpack::{Marks, Options, unpack};
+use layercake_executor::select::{Owners, Root, Verdict, select};
 use proptest::prelude::*;
 use rustix::fs::{XattrFlags, lgetxattr, llistxattr, lsetxattr};
 
@@ -374,4 +377,31 @@ fn names_are_bytes() {
     let upper = tree.folder();
     assert_eq!(capture(upper.path(), &[]).unwrap().entries, 2);
     assert!(at(upper.path(), b"\xff").as_os_str().as_bytes().ends_with(b"\xff"));
+}
+
+/// Nearly as deep as a path may be long.
+#[test]
+fn deep_trees_take_no_stack() {
+    let depth = 1900;
+    let mut tree = Tree::default();
+    tree.put(&vec!["d"; depth].join("/").into_bytes(), Node::new(file("x")));
+    let upper = tree.folder();
+    let changes = capture(upper.path(), &[]).unwrap();
+    assert_eq!(changes.entries, depth as u64);
+    let root = Root::open(upper.path()).unwrap();
+    let selected = select(&root, &["d".into()], Owners::Ignored, &|_, _| Verdict::Take, None).unwrap();
+    assert_eq!(selected.entries, depth as u64);
+
+    let archive = tar::write(upper.path(), None, Vec::new()).unwrap();
+    let unpacked = new_folder();
+    let options = Options { marks: Marks::Deletions, owner: None, below: &|| Ok(Vec::new()) };
+    unpack(archive.as_slice(), unpacked.path(), options).unwrap();
+    assert_eq!(capture(unpacked.path(), &[]).unwrap(), changes);
+    // In place of the folder, a file.
+    let file = Tree::of(&[("d", file("x"))]).folder();
+    unpack(tar::write(file.path(), None, Vec::new()).unwrap().as_slice(), unpacked.path(), options).unwrap();
+    assert_eq!(paths(unpacked.path()), ["d"]);
+    // The temporary folder's own way to remove it keeps a file open for each level.
+    let removed = Command::new("rm").arg("-rf").arg(upper.path().join("d")).status().unwrap();
+    assert!(removed.success());
 }

@@ -90,17 +90,11 @@ pub(crate) fn met(need: Need) -> bool {
     }
 }
 
-/// Runs a program as root of a user namespace with many ids; `None` if this machine has none. Root maps ids itself, others
-/// need subordinate ids.
+/// Runs a program as root of a user namespace with many ids, which root may give itself; `None` if this machine has none.
 pub(crate) fn in_namespace(program: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Option<Output> {
     let mut command = Command::new("unshare");
+    // What a namespace may not do is no lack of the machine.
     command.env_remove("LAYERCAKE_REQUIRE").envs(variables.iter().copied());
-    if !rustix::process::getuid().is_root() {
-        command.args(["--user", "--map-root-user", "--map-auto"]);
-        let possible =
-            Command::new("unshare").args(command.get_args()).arg("true").status().is_ok_and(|status| status.success());
-        return possible.then(|| command.arg(program).args(arguments).output().unwrap());
-    }
     // The map can be written when the namespace is there, and has to be before the program starts.
     command.args(["--user", "sh", "-c", r#"read go && exec "$0" "$@""#]).arg(program).args(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;

@@ -1,7 +1,7 @@
 //! Folders on disk become change sets, archives and blobs, and archives become folders.
 //!
-//! What a machine lacks is named and skipped; `LAYERCAKE_REQUIRE=all` makes a skip a failure. Nothing here needs root of
-//! the machine: `namespace` runs everything once more as root of a user namespace.
+//! What a machine lacks is named and skipped; `LAYERCAKE_REQUIRE=all` makes a skip a failure. Builds run as root, or as
+//! root of a user namespace: started by root, everything runs both ways; started by another user, in a namespace.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

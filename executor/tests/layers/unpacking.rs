@@ -389,3 +389,28 @@ proptest! {
         prop_assert_eq!(fs::read_dir(around.path()).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn below_an_opaque_or_deleted_folder_nothing_is_inherited() {
+    let mut below = Tree::of(&[("d/sub/old", content("")), ("e/sub/old", content(""))]);
+    for path in ["d/sub", "e/sub"] {
+        below.0.get_mut(path.as_bytes()).unwrap().mode = 0o711;
+    }
+    let below = [below.folder()];
+    let layers = [below[0].path().to_owned()];
+    let entries = [
+        file("d/.wh..wh..opq", ""),
+        file("d/sub/x", ""),
+        file("d/sub/.wh.old", ""),
+        file(".wh.e", ""),
+        file("e/sub/x", ""),
+        file("e/sub/.wh.old", ""),
+    ];
+    let root = unpacked(&entries, &layers);
+    for path in ["d/sub", "e/sub"] {
+        let path = root.path().join(path);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
+        assert_eq!(fs::read_dir(path).unwrap().count(), 1, "the whiteout has nothing to hide");
+    }
+    assert!(is_opaque(&root.path().join("d")) && is_opaque(&root.path().join("e")));
+}

@@ -138,9 +138,12 @@ fn signals_are_passed_on() {
 
 fn asking_twice_kills() {
     let little = Little::new();
-    let mut child =
-        Runner(runner(&little, &little.script("echo ready; exec sleep 1000"), &["output"]).spawn().unwrap());
-    wait_for(&mut child, "ready\n");
+    let mut command = runner(&little, &little.command(&["cat"]), &["interactive"]);
+    let mut child = Runner(command.stdin(Stdio::piped()).spawn().unwrap());
+    // To wait for a child closes its input, unless that is taken out; and the end of it would end `cat` as well.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"ready").unwrap();
+    wait_for(&mut child, "ready");
     send(&child, Signal::INT);
     sleep(Duration::from_millis(100));
     assert!(child.try_wait().unwrap().is_none(), "process 1 does not handle the signal");

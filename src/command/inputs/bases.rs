@@ -74,7 +74,14 @@ impl Resolver<'_> {
         let stored = images.resolve(&reference, &request.platform)?;
         match (stored, self.client, self.freshness) {
             (Some(image), None, _) | (Some(image), _, Freshness::AsStored) => Ok(image),
-            (_, Some(client), _) => Ok(client.resolve(self.store, &reference, &request.platform, &event::ignore)?),
+            (_, Some(client), _) => {
+                let image = client.resolve(self.store, &reference, &request.platform, &event::ignore)?;
+                // The next build finds it under its name. A digest is its own name.
+                if reference.digest().is_none() {
+                    images.tag(&reference, &image.descriptor)?;
+                }
+                Ok(image)
+            }
             (None, None, _) => Err(self.absent(&images, &reference, request)?),
         }
     }

@@ -1,15 +1,15 @@
 //! Puts the entries of an archive into a folder, one after the other.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, linkat, makedev, openat, readlinkat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::folder::{Folder, Root, c_string, refused, time_of};
+use super::folder::{Folder, Root, c_string, join, refused, time_of};
 use super::name::{Meaning, components, meaning};
 use super::node::{self, Made, Place};
 use super::{Dependence, Marks, Options, Skipped};
@@ -238,20 +238,27 @@ pub(super) fn status(place: &Place<'_>) -> Result<Option<Stat>, PathError> {
     }
 }
 
-/// Removes what is there, with everything in it.
+/// Removes what is there, with everything in it, one folder open at a time.
 fn remove(place: &Place<'_>, stat: &Stat) -> Result<(), PathError> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         return unlinkat(place.folder, place.name, AtFlags::empty()).at("remove", place.path);
     }
-    let fd = list::open_folder(place.folder, place.name).at("open", place.path)?;
-    for name in list::names(&fd).at("list", place.path)? {
-        let path = place.path.join(OsStr::from_bytes(name.to_bytes()));
-        let inner = Place { folder: fd.as_fd(), name: &name, path: &path };
-        if let Some(stat) = status(&inner)? {
-            remove(&inner, &stat)?;
+    let mut folders = vec![place.name.to_bytes().to_vec()];
+    let mut next = 0;
+    while let Some(path) = folders.get(next).cloned() {
+        next += 1;
+        let fd = list::open_below(place.folder, &path).at("open", place.path)?;
+        for name in list::names(&fd).at("list", place.path)? {
+            match unlinkat(&fd, &name, AtFlags::empty()) {
+                Err(Errno::ISDIR) => folders.push(join(&path, name.to_bytes())),
+                result => result.at("remove what is in", place.path)?,
+            }
         }
     }
-    unlinkat(place.folder, place.name, AtFlags::REMOVEDIR).at("remove", place.path)
+    for path in folders.iter().rev() {
+        unlinkat(place.folder, path.as_slice(), AtFlags::REMOVEDIR).at("remove", place.path)?;
+    }
+    Ok(())
 }
 
 fn as_path(bytes: &[u8]) -> PathBuf {

@@ -7,9 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, lstat, openat, openat2, readlinkat, statat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, lstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use super::node::{self, Place};
@@ -18,11 +16,14 @@ use crate::fault::{At, PathError};
 use crate::layer::archive::Time;
 use crate::layer::error::Error;
 use crate::tree::attributes::Attributes;
+use crate::tree::list;
 use crate::tree::lookup::{self, Found};
 
 /// As many links as the kernel follows in one path.
 const MOST_LINKS: u32 = 40;
-const RESOLVE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+
+/// As long as the kernel lets a path be; through links, an archive could make longer ones, which nobody could open.
+const MOST_PATH: usize = 4095;
 
 /// The folder that is unpacked into. Paths are from the root, real (without links), components joined by slashes.
 pub(super) struct Root<'a> {
@@ -80,9 +81,7 @@ impl<'a> Root<'a> {
 
     /// Opens a folder of the root that is there and is one, without following links.
     pub(super) fn open(&self, path: &[u8]) -> Result<Option<OwnedFd>, PathError> {
-        let path = if path.is_empty() { b"." } else { path };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match openat2(&self.fd, OsStr::from_bytes(path), flags, Mode::empty(), RESOLVE) {
+        match list::open_below(&self.fd, path) {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
             Err(error) => Err(error).at("open", &self.place(path)),
@@ -135,12 +134,15 @@ impl<'a> Root<'a> {
     fn step(&mut self, here: &Folder, name: &[u8], entry: &[u8]) -> Result<Step, Error> {
         const FILE: &str = "its folder is a file";
         let path = here.child(name);
+        if path.len() > MOST_PATH {
+            return Err(refused(entry, "its folder has too long a path"));
+        }
         let place = self.place(&path);
         let c_name = c_string(name, entry)?;
         match statat(&here.fd, &c_name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => {
-                    let fd = crate::tree::list::open_folder(&here.fd, &c_name).at("open", &place)?;
+                    let fd = list::open_folder(&here.fd, &c_name).at("open", &place)?;
                     return Ok(Step::Into(Folder { fd, path }));
                 }
                 FileType::Symlink => {

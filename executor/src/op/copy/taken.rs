@@ -7,7 +7,7 @@ use layercake_compiler::operation::Copy;
 use layercake_compiler::wildcard::has_wildcards;
 use rustix::fs::FileType;
 
-use super::source::Selected;
+use super::source::{SelectError, Selected, Source};
 use crate::op::input::{both, verdict};
 use crate::select::Verdict;
 
@@ -17,7 +17,7 @@ pub struct Taken {
     /// The path or wildcard pattern that is copied.
     pub path: String,
     /// A path that must exist, if one was named without wildcards.
-    pub required: Option<String>,
+    required: Option<String>,
     /// What is taken below `path`; `None` is everything.
     included: Option<Ignore>,
     excluded: Ignore,
@@ -58,6 +58,17 @@ impl Taken {
             excluded: Ignore::default(),
             patterns: Vec::new(),
         }
+    }
+
+    /// Holds the source to what was named: a path without wildcards must exist, and something must be named at all.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn check(&self, source: &Source<'_>) -> Result<(), SelectError> {
+        if self.included.as_ref().is_some_and(Ignore::is_empty) {
+            return Err(SelectError::NotFound(self.path.clone()));
+        }
+        self.required.as_ref().map_or(Ok(()), |required| source.select(required).map(drop))
     }
 
     /// Whether `path`, at or below what was selected, is taken. Patterns count from what was selected.
