@@ -16,7 +16,7 @@ pub fn run(paint: Paint) -> Result<(), Failure> {
     let entered = namespace::enter();
     let store = open_store()?;
     let facts = facts(&entered, store.root());
-    let width = facts.iter().map(|fact| fact.subject.chars().count()).max().unwrap_or_default();
+    let width = facts.iter().map(|fact| fact.subject.to_string().chars().count()).max().unwrap_or_default();
     output::result(&facts.iter().map(|fact| describe(fact, width, paint)).collect::<String>())?;
     if entered.is_ok() { Ok(()) } else { Err(Failure::silent(3)) }
 }
@@ -28,10 +28,10 @@ fn describe(fact: &Fact, width: usize, paint: Paint) -> String {
         State::Limited => paint.yellow("limited"),
         State::Missing => paint.red("missing"),
     };
-    let mut text = format!("{state}  {:width$}  {}\n", fact.subject, fact.detail);
-    let further = [("lost", Some(fact.consequence.to_string())), ("help", fact.help.as_ref().map(ToString::to_string))];
-    if fact.state != State::Ok {
-        for (name, line) in further.into_iter().filter_map(|(name, line)| Some((name, line.filter(|line| !line.is_empty())?))) {
+    let subject = fact.subject.to_string();
+    let mut text = format!("{state}  {subject:width$}  {}\n", fact.detail);
+    for (name, line) in [("lost", fact.consequence), ("help", fact.help.as_deref())] {
+        if let Some(line) = line {
             text += &format!("         {:width$}  {}\n", "", paint.dim(format!("{name}: {line}")));
         }
     }
