@@ -39,7 +39,7 @@ pub fn run(command: Command, paint: Paint) -> Result<(), Failure> {
         Command::Push(arguments) => registry::push(&arguments, paint),
         Command::Login(arguments) => registry::login(&arguments),
         Command::Logout(arguments) => registry::logout(&arguments),
-        Command::Save(arguments) => transport::save(&arguments),
+        Command::Save(arguments) => transport::save(&arguments, paint),
         Command::Load(arguments) => transport::load(&arguments),
         Command::Import(arguments) => transport::import(&arguments),
         Command::Run(arguments) => container::run(&arguments, paint),

@@ -40,10 +40,7 @@ pub fn run(arguments: &Run, paint: Paint) -> Result<(), Failure> {
     let client = client(&settings);
     let image = find(arguments, &store, &client, paint)?;
     let tree = Tree::of_image(&image);
-    let fetch = |layer: &_| match &image.reference {
-        Some(reference) => client.fetch_layers(&store, reference, std::slice::from_ref(layer), &ignore),
-        None => Ok(()),
-    };
+    let fetch = |layer: &_| client.fetch_known(&store, &arguments.image, std::slice::from_ref(layer), &ignore);
     let listener = |event: Event<'_>| {
         if let Event::Transfer { action, what, .. } = event {
             tell(&format!("{action} {what}\n"));

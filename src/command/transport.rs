@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
 
+use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
+use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::import::{Imported, import as import_image};
 use layercake_executor::image::load as loading;
 use layercake_executor::image::reference::Reference;
@@ -12,21 +14,29 @@ use layercake_executor::image::save::{self as saving, Saving};
 
 use super::images::{find, open_store};
 use super::inputs::{changed_config, host_platform, now, platform_or_host};
+use super::registry::{client, show};
 use crate::arguments::images as arguments;
 use crate::arguments::images::ArchiveFormat;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::output;
+use crate::terminal::paint::Paint;
 
 /// `layercake save`.
 ///
 /// # Errors
 /// If an image is not in the store, or the archive cannot be written.
-pub fn save(arguments: &arguments::Save) -> Result<(), Failure> {
-    let store = open_store()?;
+pub fn save(arguments: &arguments::Save, paint: Paint) -> Result<(), Failure> {
+    let settings = Settings::read(Path::new("."))?;
+    let store = Store::open(&settings.home)?;
     let mut savings: Vec<Saving> = Vec::new();
     for name in &arguments.image {
         let image = find(&store, name, &host_platform())?;
+        // What no step of a build has read is still where it came from.
+        let missing: Vec<Descriptor> = image.missing_layers(&store).cloned().collect();
+        if !missing.is_empty() {
+            client(&settings).fetch_known(&store, name, &missing, &|event| show(&event, false, paint))?;
+        }
         // An image that was asked for by its id has no name in the archive, as in docker's.
         let names = name.parse::<Reference>().ok().filter(|_| image.reference.is_some());
         match savings.iter_mut().find(|saving| saving.descriptor.digest == image.descriptor.digest) {
@@ -130,7 +140,7 @@ pub fn import(arguments: &arguments::Import) -> Result<(), Failure> {
         created: Some(now(settings.source_date_epoch)),
         comment: arguments.message.clone().unwrap_or_else(|| format!("Imported from {name}")),
     };
-    let store = layercake_cache::Store::open(&settings.home)?;
+    let store = Store::open(&settings.home)?;
     let descriptor = import_image(&store, input, &name, image, &names)?;
     output::line(&descriptor.digest.to_string())
 }

@@ -87,6 +87,23 @@ fn layers_that_no_step_reads_are_not_fetched() {
 }
 
 #[test]
+fn an_image_whose_base_no_step_has_read_is_whole_all_the_same() {
+    let Some((registry, _home, name)) = pushed() else { return };
+    let other = Home::empty();
+    other.write("ctx/Dockerfile", format!("FROM {name}\nENV B=2\n"));
+    other.build(["-t", "local/name", "ctx"]);
+    // The name of the image leads to no registry: the layers are where the base's are.
+    let ran = other.layercake(["run", "--rm", "--network=none", "local/name", "cat", "/two"]).ok();
+    assert_eq!(ran.stdout, "two");
+    let third = Home::empty();
+    third.write("ctx/Dockerfile", format!("FROM {name}\nENV B=2\n"));
+    third.build(["-t", "local/name", "ctx"]);
+    assert_eq!(third.layers("local/name")[2].text("two"), "two");
+    drop(registry);
+    other.layercake(["run", "--rm", "--network=none", "local/name", "true"]).ok();
+}
+
+#[test]
 fn a_second_push_sends_nothing() {
     let Some((registry, home, name)) = pushed() else { return };
     let before = registry.requests().len();

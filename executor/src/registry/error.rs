@@ -154,10 +154,10 @@ pub enum Error {
     },
     /// A blob that is to be pushed is not here, and no other place is known to have it.
     #[error(
-        "cannot push `{what}`: its layer `{digest}` is not in the store, and where it came from is not known; pull the image first"
+        "the layer `{digest}` of `{what}` is not in the store, and where it came from is not known; pull the image first"
     )]
     MissingLayer {
-        /// What was to be pushed.
+        /// The image.
         what: String,
         /// The layer.
         digest: Digest,

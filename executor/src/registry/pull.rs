@@ -63,6 +63,23 @@ impl Client {
         })
     }
 
+    /// Brings layers into the store from wherever they are known to be. The name of an image that was made here, `what`,
+    /// says nothing about where its base came from.
+    ///
+    /// # Errors
+    /// If one of them cannot be had or stored. Those that came before it stay.
+    pub fn fetch_known(
+        &self,
+        store: &Store,
+        what: &str,
+        layers: &[Descriptor],
+        events: Events<'_>,
+    ) -> Result<(), Error> {
+        parallel::each(layers, self.settings.parallel, |layer, halt| {
+            self.fetch_known_blob(store, what, layer, events, halt)
+        })
+    }
+
     /// Brings a whole image into the store and gives it its name there.
     ///
     /// # Errors
@@ -78,6 +95,25 @@ impl Client {
         self.fetch_layers(store, reference, &image.manifest.layers, events)?;
         Images::new(store).tag(reference, &image.descriptor)?;
         Ok(image)
+    }
+
+    /// Brings one blob into the store from a repository that is known to have had it.
+    pub(crate) fn fetch_known_blob(
+        &self,
+        store: &Store,
+        what: &str,
+        blob: &Descriptor,
+        events: Events<'_>,
+        halt: &Halt,
+    ) -> Result<(), Error> {
+        let mut result = Err(Error::MissingLayer { what: what.to_owned(), digest: blob.digest });
+        for from in sources::known(store, &blob.digest)? {
+            result = self.fetch_blob(store, &from, blob, events, halt);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
     }
 
     /// Brings one blob into the store. Of several that want the same one, also in other processes, one fetches it.

@@ -88,7 +88,8 @@ impl Upload<'_> {
             Mounting::NoSource => None,
         };
         if !self.store.has_blob(&self.blob.digest) {
-            self.fetch()?;
+            // Nothing has needed it until now.
+            self.client.fetch_known_blob(self.store, self.what, self.blob, self.events, self.halt)?;
         }
         let session = match session {
             Some(session) => session,
@@ -138,19 +139,6 @@ impl Upload<'_> {
             }
         }
         Ok(session.map_or(Mounting::NoSource, Mounting::Begun))
-    }
-
-    /// Brings a blob here that was not needed until now.
-    fn fetch(&self) -> Result<(), Error> {
-        let missing = || Error::MissingLayer { what: self.what.to_owned(), digest: self.blob.digest };
-        let mut result = Err(missing());
-        for from in sources::known(self.store, &self.blob.digest)? {
-            result = self.client.fetch_blob(self.store, &from, self.blob, self.events, self.halt);
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
     }
 
     fn begin(&self) -> Result<Session, Error> {
