@@ -155,9 +155,6 @@ pub enum Unpack {
 pub struct Run {
     /// The argument vector, the shell included where there is one. Never empty.
     pub arguments: Vec<String>,
-    /// Text piped to the command's standard input; empty for none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub input: String,
     /// The environment, complete, in order.
     pub env: Vec<(String, String)>,
     /// `user[:group]` as `USER` has it; empty is root.

@@ -4,6 +4,7 @@
 # Usage: demo.sh [BASE]
 # BASE is an image of a registry, such as ubuntu:22.04. Without it the base is made from the package mirror that this
 # machine uses, since a machine behind a firewall reaches one of those and often no image registry.
+# $LAYERCAKE is the program; without it, it is built first.
 # The store is $LAYERCAKE_HOME, or target/demo of the checkout.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,9 +25,12 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo apt-get install -qq -y "${missing[@]}"
 fi
 
-say "building layercake"
-cargo build --release --manifest-path "$root/Cargo.toml"
-export LAYERCAKE="${CARGO_TARGET_DIR:-$root/target}/release/layercake"
+if [ -z "${LAYERCAKE:-}" ]; then
+    say "building layercake"
+    cargo build --release --manifest-path "$root/Cargo.toml"
+    LAYERCAKE="${CARGO_TARGET_DIR:-$root/target}/release/layercake"
+fi
+export LAYERCAKE
 export LAYERCAKE_HOME="${LAYERCAKE_HOME:-$root/target/demo}"
 
 base=${1:-}

@@ -161,9 +161,6 @@ fn write_run(
 ) -> fmt::Result {
     let arguments: Vec<String> = run.arguments.iter().map(|argument| word(argument)).collect();
     fact(f, "command", arguments.join(" "))?;
-    if !run.input.is_empty() {
-        fact(f, "input", go::quote(&run.input))?;
-    }
     match last_env {
         Some((step, env)) if *env == *run.env => fact(f, "env", format_args!("as {step}"))?,
         _ => {

@@ -47,7 +47,6 @@ impl StageWalk<'_> {
         let devices = run.devices.iter().map(|device| Device { name: device.name.clone(), required: device.required });
         let operation = Operation::Run(operation::Run {
             arguments,
-            input: String::new(),
             env,
             user: self.image.user.clone(),
             workdir: path::join("/", self.workdir_or_root()),

@@ -103,7 +103,6 @@ pub fn describe(
     for (index, argument) in run.arguments.iter().enumerate() {
         ingredients.add(format!("argument {index}"), argument);
     }
-    ingredients.add("input", &run.input);
     for (name, value) in &run.env {
         ingredients.add(format!("variable {name}"), value);
     }
@@ -135,9 +134,6 @@ pub fn apply(
     site: &Site<'_>,
     cancel: &Cancel,
 ) -> Result<(), BuildError> {
-    if !run.input.is_empty() {
-        return Err(Error::NotBuilt("text on a command's standard input").into());
-    }
     if run.devices.iter().any(|device| device.required) {
         return Err(Error::NotBuilt("`RUN --device`").into());
     }
