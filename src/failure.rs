@@ -1,9 +1,11 @@
 //! [`Failure`]: what ends a command: a message, help, and the exit status that tells whose fault it was.
 
 use std::fmt::Display;
+use std::io;
 use std::process::ExitCode;
 
-use layercake_executor::fault::Fault;
+use layercake_cache::Error as StoreError;
+use layercake_executor::fault::{Fault, help_if_full};
 
 /// What ends a command.
 #[derive(Debug)]
@@ -48,6 +50,15 @@ impl Failure {
         self
     }
 
+    /// Adds what to do, if anything can be done.
+    #[must_use]
+    pub fn perhaps_help(self, help: Option<impl Display>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         self.fault
@@ -76,35 +87,43 @@ impl Failure {
 
 impl From<layercake_cache::Error> for Failure {
     fn from(error: layercake_cache::Error) -> Self {
-        let full = error.is_full();
-        let failure = Self::environment(error);
-        if full {
-            failure.help("make room on the disk of the store, or choose another one with `LAYERCAKE_HOME`")
-        } else {
-            failure
-        }
+        let help = match &error {
+            StoreError::Path { source, .. } if is_refused(source) => {
+                Some("choose a folder that you can write to with `LAYERCAKE_HOME`")
+            }
+            StoreError::Format { .. } => {
+                Some("choose another folder with `LAYERCAKE_HOME`, or remove this one: what it holds is then made anew")
+            }
+            StoreError::NotAStore { .. } => Some("choose an empty folder with `LAYERCAKE_HOME`"),
+            error => help_if_full(error),
+        };
+        Self::environment(error).perhaps_help(help)
     }
+}
+
+/// Whether another folder would do where this one does not.
+fn is_refused(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied | AlreadyExists | NotADirectory)
 }
 
 impl From<layercake_executor::image::error::Error> for Failure {
     fn from(error: layercake_executor::image::error::Error) -> Self {
-        Self::new(error.fault(), error)
+        let help = help_if_full(&error);
+        Self::new(error.fault(), error).perhaps_help(help)
     }
 }
 
 impl From<layercake_executor::registry::error::Error> for Failure {
     fn from(error: layercake_executor::registry::error::Error) -> Self {
-        Self::new(error.fault(), error)
+        let help = help_if_full(&error);
+        Self::new(error.fault(), error).perhaps_help(help)
     }
 }
 
 impl From<layercake_executor::namespace::Error> for Failure {
     fn from(error: layercake_executor::namespace::Error) -> Self {
         let help = error.help();
-        let failure = Self::new(error.fault(), error);
-        match help {
-            Some(help) => failure.help(help),
-            None => failure,
-        }
+        Self::new(error.fault(), error).perhaps_help(help)
     }
 }

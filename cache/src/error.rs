@@ -9,7 +9,7 @@ use crate::digest::Digest;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused an operation on a path.
-    #[error("cannot {operation} `{}` in the store: {source}", path.display())]
+    #[error("cannot {operation} `{}` in the store: {}", path.display(), reason(source))]
     Path {
         /// What was tried, as a verb.
         operation: &'static str,
@@ -61,6 +61,15 @@ impl Error {
         matches!(self, Self::Path { source, .. }
             if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
+}
+
+/// The system's words without the error number, in lower case.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// Gives an I/O result its place.

@@ -1,7 +1,10 @@
 //! Whose fault an error is, and the error of an operation on a path, which every part of the executor shares.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use layercake_cache::reason;
 
 /// Whose fault an error is; the command line derives its exit status from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +53,14 @@ impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
     }
 }
 
-/// The system's words without the error number, in lower case.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+/// What to do, if a full disk is behind the error.
+#[must_use]
+pub fn help_if_full(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let is_full = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
+    if is_full {
+        return Some("make room on the disk of the store, or choose another one with `LAYERCAKE_HOME`");
+    }
+    error.source().and_then(help_if_full)
 }

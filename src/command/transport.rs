@@ -6,6 +6,7 @@ use std::path::Path;
 
 use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
+use layercake_executor::fault::reason;
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::import::{Imported, import as import_image};
 use layercake_executor::image::load as loading;
@@ -63,7 +64,7 @@ pub fn save(arguments: &arguments::Save, paint: Paint) -> Result<(), Failure> {
 /// If it cannot be written.
 pub fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
     let failed = |error: io::Error| {
-        let failure = Failure::environment(format!("cannot write `{}`: {error}", path.display()));
+        let failure = Failure::environment(format!("cannot write `{}`: {}", path.display(), reason(&error)));
         if error.kind() == io::ErrorKind::StorageFull { failure.help("make room on the disk") } else { failure }
     };
     // A device or a pipe cannot be replaced, and has nothing to lose.
@@ -125,7 +126,7 @@ pub fn import(arguments: &arguments::Import) -> Result<(), Failure> {
     } else {
         let name = arguments.file.display().to_string();
         let file = File::open(&arguments.file).map_err(|error| {
-            let message = format!("cannot open `{name}`: {error}");
+            let message = format!("cannot open `{name}`: {}", reason(&error));
             if error.kind() == io::ErrorKind::NotFound {
                 Failure::input(message)
             } else {

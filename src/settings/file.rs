@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::num::NonZero;
 use std::path::Path;
 
+use layercake_executor::fault::reason;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -68,7 +69,9 @@ impl File {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(Self::default());
             }
-            Err(error) => return Err(Failure::environment(format!("cannot read `{}`: {error}", path.display()))),
+            Err(error) => {
+                return Err(Failure::environment(format!("cannot read `{}`: {}", path.display(), reason(&error))));
+            }
         };
         let file: Self = toml::from_str(&text).map_err(|error| {
             Failure::input(format!("`{}` is not right:\n{}", path.display(), error.to_string().trim_end()))

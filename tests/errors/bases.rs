@@ -33,10 +33,3 @@ fn the_registry_has_no_such_image() {
     assert_build_fails(&home, &format!("FROM {}/team/base:1\n", registry.host()), 2, "image-that-the-registry-lacks");
     assert_fails(&home, ["pull", &format!("{}/team/base:1", registry.host())], 2, "pull-what-the-registry-lacks");
 }
-
-#[test]
-fn the_image_is_for_another_platform() {
-    let Some(home) = Home::with_base() else { return };
-    home.write("ctx/Dockerfile", "FROM base\n");
-    assert_fails(&home, ["build", "--offline", "--platform=linux/s390x", "ctx"], 3, "another-platform");
-}

@@ -62,6 +62,10 @@ fn an_empty_store_builds_from_what_was_pushed() {
     // Unless somebody wants the newest: then nothing is fetched, but whether the tag has moved is asked.
     assert_eq!(other.dated(["--pull", "on"]).started, [""; 0]);
     assert_eq!(since(&registry, before), ["GET /v2/ 200", "HEAD /v2/team/app/manifests/1 200"]);
+    // Without the registry, what was found before will do.
+    drop(registry);
+    assert_eq!(other.dated(["--offline", "on"]).started, [""; 0]);
+    assert_eq!(other.dated(["on"]).digest, here.digest);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use layercake_compiler::ignore::InvalidPattern;
 use layercake_compiler::plan::StepId;
 
-use crate::fault::{Fault, PathError};
+use crate::fault::{Fault, PathError, help_if_full};
 use crate::image::error::ArchiveProblem;
 use crate::op::copy::mode::InvalidMode;
 use crate::op::copy::owner::OwnerError;
@@ -115,9 +115,6 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Store(error) if error.is_full() => Some(ROOM.to_owned()),
-            Self::Path(error) if is_full(&error.source) => Some(ROOM.to_owned()),
-            Self::Write(WriteError::System { source, .. }) if is_full(source) => Some(ROOM.to_owned()),
             Self::Overlay(error) => error.help().map(str::to_owned),
             Self::Run(error) => error.help(),
             Self::Select(SelectError::NotFound(path)) => Some(format!(
@@ -126,14 +123,10 @@ impl Error {
             Self::Select(SelectError::Ignored(path)) => {
                 Some(format!("add a line `!{path}` to the ignore file, or copy something else"))
             }
-            _ => None,
+            Self::Owner(OwnerError::Unknown { what, .. }) => {
+                Some(format!("create the {what} in an earlier step, or name it by its number"))
+            }
+            error => help_if_full(error).map(str::to_owned),
         }
     }
-}
-
-/// What to do about a full disk.
-const ROOM: &str = "make room on the disk of the store, or choose another one with `LAYERCAKE_HOME`";
-
-fn is_full(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }

@@ -2,7 +2,7 @@
 
 use layercake_cache::{Digest, Error as StoreError};
 
-use crate::fault::{Fault, PathError};
+use crate::fault::{Fault, PathError, reason};
 use crate::image::document::DocumentError;
 
 /// A failure with an image or an archive of images. No name has been changed by any of them.
@@ -44,8 +44,8 @@ pub enum Error {
         problem: ArchiveProblem,
     },
     /// An archive that cannot be written.
-    #[error("cannot write the archive: {0}")]
-    Write(std::io::Error),
+    #[error("cannot write the archive: {}", reason(.0))]
+    Write(#[source] std::io::Error),
     /// A root file system that cannot be imported.
     #[error("cannot import `{archive}`: {problem}")]
     Import {
@@ -60,8 +60,8 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveProblem {
     /// Reading it failed.
-    #[error("it cannot be read: {0}")]
-    Read(std::io::Error),
+    #[error("it cannot be read: {}", reason(.0))]
+    Read(#[source] std::io::Error),
     /// It is no tar.
     #[error("it is not a tar archive: {0}")]
     NotATar(std::io::Error),
@@ -181,6 +181,8 @@ impl Error {
                 ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_) => Fault::Environment,
                 _ => Fault::Input,
             },
+            // The user named an archive that is not there.
+            Self::Path(error) if error.source.kind() == std::io::ErrorKind::NotFound => Fault::Input,
             Self::Store(_) | Self::Path(_) | Self::Write(_) => Fault::Environment,
             Self::Document(_) | Self::AmbiguousId { .. } | Self::Incomplete { .. } => Fault::Input,
         }

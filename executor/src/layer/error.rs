@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use layercake_cache::Digest;
 
-use crate::fault::{Fault, PathError};
+use crate::fault::{Fault, PathError, reason};
 
 /// A layer could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] layercake_cache::Error),
     /// A stream failed: the disk is full, or the data is not what its magic number promised.
-    #[error("cannot {operation}: {source}")]
+    #[error("cannot {operation}: {}", reason(source))]
     Stream {
         /// What was tried, as a verb.
         operation: &'static str,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::fault::reason;
 use crate::registry::credentials::Credential;
 
 /// The user name by which a helper says that its secret is an identity token.
@@ -29,7 +30,7 @@ pub enum HelperError {
     #[error("the credential helper `{0}` is not installed")]
     NotInstalled(String),
     /// It cannot be started.
-    #[error("the credential helper `{program}` cannot be started: {source}")]
+    #[error("the credential helper `{program}` cannot be started: {}", reason(source))]
     Start {
         /// The program.
         program: String,

@@ -177,6 +177,10 @@ impl Failure {
                 "give the user a longer range in `/etc/subuid` and `/etc/subgid`, or run as root"
             }
             Self::NoProgram { searched: true, .. } => "check the spelling, and that `PATH` names the program's folder",
+            Self::NoProgram { searched: false, .. } => {
+                "check the path, and that the base image or an earlier step brings the program; `RUN [\"program\", \"argument\"]` \
+                 needs no shell"
+            }
             Self::Program { errno, .. } => match Errno::from_raw_os_error(*errno) {
                 Errno::NOEXEC => {
                     "check that the program is built for this platform, and that a script begins with `#!`"

@@ -8,6 +8,7 @@ use layercake_compiler::plan::Plan;
 use layercake_executor::assemble::Assembled;
 use layercake_executor::build::site::Site;
 use layercake_executor::build::tree::Tree;
+use layercake_executor::fault::reason;
 use layercake_executor::image::layout;
 use layercake_executor::image::local::Images;
 use layercake_executor::image::reference::Reference;
@@ -230,7 +231,11 @@ impl Output {
             Some(path) => {
                 if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                     fs::create_dir_all(parent).map_err(|error| {
-                        Failure::environment(format!("cannot make the folder `{}`: {error}", parent.display()))
+                        Failure::environment(format!(
+                            "cannot make the folder `{}`: {}",
+                            parent.display(),
+                            reason(&error)
+                        ))
                     })?;
                 }
                 write_file(path, write)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use layercake_compiler::NamedContext;
 use layercake_compiler::ignore::Ignore;
 use layercake_executor::build::site::ContextFolder;
+use layercake_executor::fault::reason;
 use layercake_executor::root::Root;
 
 use super::{Named, arguments};
@@ -97,7 +98,7 @@ fn check_folder(folder: &Path, arguments: &arguments::Inputs) -> Result<(), Fail
             Err(Failure::input(format!("there is no folder `{shown}`"))
                 .help("name the folder that `COPY` copies from, such as `.`"))
         }
-        Err(error) => Err(Failure::environment(format!("cannot look at `{shown}`: {error}"))),
+        Err(error) => Err(Failure::environment(format!("cannot look at `{shown}`: {}", reason(&error)))),
     }
 }
 
@@ -124,7 +125,7 @@ fn dockerfile(folder: &Path, file: Option<&Path>) -> Result<(String, String, Opt
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
             Err(Failure::input(format!("the Dockerfile `{shown}` is a folder")).help("name a file with `-f FILE`"))
         }
-        Err(error) => Err(Failure::environment(format!("cannot read the Dockerfile `{shown}`: {error}"))),
+        Err(error) => Err(Failure::environment(format!("cannot read the Dockerfile `{shown}`: {}", reason(&error)))),
     }
 }
 
@@ -154,7 +155,9 @@ fn ignore_file(path: &Path) -> Result<Option<Ignore>, Failure> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
-        Err(error) => return Err(Failure::environment(format!("cannot read `{}`: {error}", path.display()))),
+        Err(error) => {
+            return Err(Failure::environment(format!("cannot read `{}`: {}", path.display(), reason(&error))));
+        }
     };
     let ignore =
         Ignore::parse(&text(bytes)).map_err(|error| Failure::input(format!("`{}`: {error}", path.display())))?;
@@ -177,7 +180,7 @@ fn standard_input() -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     input
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::environment(format!("cannot read standard input: {error}")))?;
+        .map_err(|error| Failure::environment(format!("cannot read standard input: {}", reason(&error))))?;
     Ok(bytes)
 }
 

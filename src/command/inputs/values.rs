@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use layercake_executor::fault::reason;
 use layercake_executor::sandbox::{Host, Limit, Resource};
 
 use crate::failure::Failure;
@@ -110,7 +111,8 @@ pub fn secret(text: &str) -> Result<(String, Vec<u8>), Failure> {
 }
 
 fn read_secret(id: &str, file: &str) -> Result<Vec<u8>, Failure> {
-    fs::read(file).map_err(|error| Failure::input(format!("cannot read `{file}` of the secret `{id}`: {error}")))
+    fs::read(file)
+        .map_err(|error| Failure::input(format!("cannot read `{file}` of the secret `{id}`: {}", reason(&error))))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::fault::reason;
 use crate::root::Root;
 
 /// Why an owner is not known.
@@ -22,7 +23,7 @@ pub enum OwnerError {
         file: &'static str,
     },
     /// The file that names them cannot be read.
-    #[error("cannot read `{file}` of the tree: {source}")]
+    #[error("cannot read `{file}` of the tree: {}", reason(source))]
     Unreadable {
         /// Which.
         file: &'static str,

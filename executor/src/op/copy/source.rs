@@ -10,6 +10,7 @@ use layercake_compiler::wildcard::{Wildcard, has_wildcards};
 
 use rustix::fs::{FileType, Stat};
 
+use crate::fault::reason;
 use crate::root::{LastLink, Root, kind};
 use crate::select::Verdict;
 use crate::tree::list;
@@ -49,7 +50,7 @@ pub enum SelectError {
     #[error("`{0}` not found: it is excluded by the ignore file")]
     Ignored(String),
     /// The system refused.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`: {}", path.display(), reason(source))]
     System {
         /// Where in the source.
         path: PathBuf,

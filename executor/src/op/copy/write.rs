@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use super::attributes;
 use super::mode::ModeChange;
 use super::source::{Selected, Source};
+use crate::fault::reason;
 use crate::root::{LastLink, Root, kind, split};
 use crate::select::Verdict;
 use crate::tree::list;
@@ -49,7 +50,7 @@ pub enum WriteError {
     #[error("cannot replace to directory: `/{}` is a folder and would become a file", .0.display())]
     FileOverFolder(PathBuf),
     /// The system refused.
-    #[error("cannot write `/{}`: {source}", path.display())]
+    #[error("cannot write `/{}`: {}", path.display(), reason(source))]
     System {
         /// Where in the tree.
         path: PathBuf,
@@ -57,7 +58,7 @@ pub enum WriteError {
         source: io::Error,
     },
     /// The source could not be read.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`: {}", path.display(), reason(source))]
     Source {
         /// Where in the source.
         path: PathBuf,
