@@ -1,7 +1,9 @@
 //! The lint rules: each in a file of its own or with its family, as functions from what they look at to findings.
 //!
 //! Rules report everything they see; what a file asks to be skipped is taken out afterwards ([`Config`]).
+//! [`Rule`]s are BuildKit's, and every build follows them; [`Advice`] is our own, and only `check` gives it.
 
+mod advice;
 pub(crate) mod casing;
 pub(crate) mod command;
 mod config;
@@ -12,8 +14,10 @@ pub(crate) mod platform;
 mod rule;
 pub(crate) mod secrets;
 pub(crate) mod stages;
-pub(crate) mod typo;
+mod typo;
 pub(crate) mod variables;
 
+pub use advice::Advice;
+pub(crate) use advice::advise;
 pub use config::{Config, InvalidCheck};
 pub use rule::Rule;
