@@ -119,7 +119,7 @@ fn with_advice(
     program: &Program,
     mut findings: Vec<Diagnostic>,
 ) -> Vec<Diagnostic> {
-    let mut advice = lint::advise(parsed, program);
+    let mut advice = lint::advise(parsed, program, request);
     if let Ok(config) = Config::of(parsed, request.build_arg(CHECK)) {
         config.filter(&parsed.ast, &mut advice);
     }

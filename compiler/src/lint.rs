@@ -4,17 +4,23 @@
 //! [`Rule`]s are BuildKit's, and every build follows them; [`Advice`] is our own, and only `check` gives it.
 
 mod advice;
+mod cache_mount;
 pub(crate) mod casing;
 pub(crate) mod command;
 mod config;
+mod copy_before_install;
 pub(crate) mod description;
 pub(crate) mod expose;
 pub(crate) mod ignored;
+mod installer;
 pub(crate) mod platform;
 mod rule;
+mod script;
+mod secret_in_layer;
 pub(crate) mod secrets;
 pub(crate) mod stages;
 mod typo;
+mod unused_stage;
 pub(crate) mod variables;
 
 pub use advice::Advice;
