@@ -27,3 +27,7 @@ fuzz MINUTES="5":
         cargo +nightly fuzz run --sanitizer none $target -- -dict=fuzz/dockerfile.dict -max_len=8192 \
             -rss_limit_mb=2048 -timeout=10 -max_total_time=$(({{MINUTES}} * 60)) || exit; \
     done
+
+# Measures the compiler; `docs/performance.md` says what the figures mean.
+bench *ARGS:
+    cargo bench -p layercake-compiler --bench compiler -- {{ARGS}}
