@@ -7,5 +7,5 @@ use crate::Problems;
 use crate::cases::{self, Case};
 
 pub(crate) fn judge(case: &Case) -> Problems {
-    law::broken(&case.text, &cases::request(case), |bases, requests| cases::supply(bases, requests))
+    law::broken(&case.text, &cases::request(case), cases::supply)
 }
