@@ -19,3 +19,15 @@ lint:
 # Takes the new snapshots; read every line of the difference before you commit.
 bless:
     INSTA_UPDATE=always cargo test --workspace
+
+# Fuzzes the compiler for MINUTES on each target. Needs a nightly compiler and `cargo install cargo-fuzz`.
+fuzz MINUTES="5":
+    fuzz/seed.py
+    for target in parse compile patterns; do \
+        cargo +nightly fuzz run --sanitizer none $target -- -dict=fuzz/dockerfile.dict -max_len=8192 \
+            -rss_limit_mb=2048 -timeout=10 -max_total_time=$(({{MINUTES}} * 60)) || exit; \
+    done
+
+# Measures the compiler; `docs/performance.md` says what the figures mean.
+bench *ARGS:
+    cargo bench -p layercake-compiler --bench compiler -- {{ARGS}}

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::freeze::freeze;
 use crate::graph::Graph;
-use crate::lint::Config;
+use crate::lint::{self, Config};
 use crate::lower::lower;
 use crate::parse::Parsed;
 use crate::passes::PIPELINE;
@@ -101,7 +101,9 @@ pub fn check(parsed: &Parsed, request: &Request, bases: &Bases) -> Checked {
     let extent = if request.target.is_some() { Extent::Target } else { Extent::AllStages };
     match analyze(parsed, request, bases, extent) {
         Ok((Resolution::NeedsBases(requests), _)) => Checked::NeedsBases(requests),
-        Ok((Resolution::Resolved { .. }, warnings)) => Checked::Findings(warnings),
+        Ok((Resolution::Resolved { program, .. }, warnings)) => {
+            Checked::Findings(with_advice(parsed, request, &program, warnings))
+        }
         Err(findings) => {
             // That warnings are errors is for those who build; who lints sees the warnings anyway.
             let is_own = |finding: &Diagnostic| finding.code != Code::WarningsAsErrors;
@@ -110,6 +112,25 @@ pub fn check(parsed: &Parsed, request: &Request, bases: &Bases) -> Checked {
     }
 }
 
+/// The warnings and our own advice, as far as the file wants to see it.
+fn with_advice(
+    parsed: &Parsed,
+    request: &Request,
+    program: &Program,
+    mut findings: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
+    let mut advice = lint::advise(parsed, program, request);
+    if let Ok(config) = Config::of(parsed, request.build_arg(CHECK)) {
+        config.filter(&parsed.ast, &mut advice);
+    }
+    findings.extend(advice);
+    findings.sort_by_key(|finding| finding.span().map_or(0, |span| span.start));
+    findings
+}
+
+/// The build argument that overrides what the file says about linting.
+const CHECK: &str = "BUILDKIT_DOCKERFILE_CHECK";
+
 /// Resolves a file; the warnings are those that it wants to see.
 pub(crate) fn analyze(
     parsed: &Parsed,
@@ -117,7 +138,7 @@ pub(crate) fn analyze(
     bases: &Bases,
     extent: Extent,
 ) -> Result<(Resolution, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let config = Config::of(parsed, request.build_arg("BUILDKIT_DOCKERFILE_CHECK")).map_err(|error| vec![*error])?;
+    let config = Config::of(parsed, request.build_arg(CHECK)).map_err(|error| vec![*error])?;
     let mut findings = Vec::new();
     let resolution = resolve(parsed, request, bases, extent, &mut findings);
     config.filter(&parsed.ast, &mut findings);

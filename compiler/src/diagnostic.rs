@@ -6,13 +6,15 @@ use serde::Serialize;
 
 pub use code::Code;
 
-use crate::lint::Rule;
+use crate::lint::{Advice, Rule};
 use crate::source::{Source, Span};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// The image is right, and there is a better way to it.
+    Advice,
     /// The build can go on.
     Warning,
     /// There is nothing to build.
@@ -69,6 +71,12 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(rule: Rule, instruction: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(Code::Rule(rule), instruction, message) }
+    }
+
+    /// What a check of our own found.
+    #[must_use]
+    pub fn advice(advice: Advice, instruction: Span, message: impl Into<String>) -> Self {
+        Self { severity: advice.severity(), ..Self::error(Code::Advice(advice), instruction, message) }
     }
 
     /// Adds a place to show; the first is the one it is about.

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use layercake_compiler::ignore::Ignore;
+use layercake_compiler::lint::Advice;
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
     BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, parse,
@@ -35,14 +36,49 @@ fn errors() {
 fn warnings() {
     for (name, text) in fixtures("lint") {
         let parsed = parse(&text);
-        let mut bases = Bases::new();
-        let findings = loop {
-            match check(&parsed, &request(), &bases) {
-                Checked::Findings(findings) => break findings,
-                Checked::NeedsBases(requests) => supply(&mut bases, &requests),
-            }
-        };
+        let findings = checked(&parsed, &request());
         snapshot("lint", &name, &shown(&parsed, &findings));
+    }
+}
+
+/// A fixture is named after the check that it is about, and begins with `not-` where that must stay silent.
+#[test]
+fn advice() {
+    let request = Request { ignore: Ignore::parse("ignored.pem\n").unwrap(), ..request() };
+    let mut fired = std::collections::BTreeSet::new();
+    for (name, text) in fixtures("advice") {
+        let parsed = parse(&text);
+        let mut findings = checked(&parsed, &request);
+        assert!(findings.iter().all(|finding| finding.severity != Severity::Error), "{name}: {findings:?}");
+        let wanted = name.strip_prefix("not-").unwrap_or(&name);
+        findings.retain(|finding| finding.code.name() == wanted);
+        if name == wanted {
+            fired.extend(findings.iter().map(|finding| finding.code.name()));
+            snapshot("advice", &name, &shown(&parsed, &findings));
+        } else {
+            assert_eq!(shown(&parsed, &findings), "", "{name}");
+        }
+    }
+    let all: std::collections::BTreeSet<_> = Advice::ALL.iter().map(|advice| advice.name()).collect();
+    assert_eq!(fired, all, "every check has a fixture that fires");
+}
+
+#[test]
+fn advice_about_unused_stages_is_for_checks_of_all_stages() {
+    let parsed = parse("FROM scratch AS nobody\nFROM scratch AS image\n");
+    let names =
+        |request: &Request| -> Vec<_> { checked(&parsed, request).iter().map(|finding| finding.code.name()).collect() };
+    assert_eq!(names(&request()), ["unused-stage"]);
+    assert!(names(&Request { target: Some("image".to_owned()), ..request() }).is_empty());
+}
+
+fn checked(parsed: &Parsed, request: &Request) -> Vec<Diagnostic> {
+    let mut bases = Bases::new();
+    loop {
+        match check(parsed, request, &bases) {
+            Checked::Findings(findings) => return findings,
+            Checked::NeedsBases(requests) => supply(&mut bases, &requests),
+        }
     }
 }
 
@@ -148,7 +184,11 @@ fn snapshot(kind: &str, name: &str, text: &str) {
 fn shown(parsed: &Parsed, findings: &[Diagnostic]) -> String {
     let mut out = String::new();
     for finding in findings {
-        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Advice => "advice",
+        };
         writeln!(out, "{severity}[{}]: {}", finding.code, finding.message).unwrap();
         let places = finding.labels.iter().map(|label| (label.span, label.text.as_str()));
         let places: Vec<_> = if finding.labels.is_empty() {

@@ -29,7 +29,7 @@ pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
 /// Checks, and prints what was found.
 ///
 /// # Errors
-/// As [`run`]: exit status 2, silently, if anything was found.
+/// As [`run`]: exit status 2, silently, if anything but advice was found.
 pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) -> Result<(), Failure> {
     let inputs = Inputs::read(arguments)?;
     let findings = findings(&inputs, arguments, paint)?;
@@ -37,7 +37,7 @@ pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) 
     match format {
         CheckFormat::Text if findings.is_empty() => output::tell("nothing to say\n"),
         CheckFormat::Text => inputs.tell(&findings, paint),
-        CheckFormat::Json => output::line(&json!({"warnings": list(&findings, source)}).to_string())?,
+        CheckFormat::Json => output::line(&in_json(&findings, source).to_string())?,
         CheckFormat::Sarif => output::line(&sarif::log(&findings, source, &inputs.file).to_string())?,
         CheckFormat::Github => {
             for finding in &findings {
@@ -45,7 +45,8 @@ pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) 
             }
         }
     }
-    if findings.is_empty() { Ok(()) } else { Err(Failure::silent(2)) }
+    // Advice is there to be weighed: a pipeline that was green stays so when there is more of it.
+    if findings.iter().all(|finding| finding.severity == Severity::Advice) { Ok(()) } else { Err(Failure::silent(2)) }
 }
 
 fn findings(inputs: &Inputs, arguments: &arguments::Inputs, paint: Paint) -> Result<Vec<Diagnostic>, Failure> {
@@ -59,22 +60,28 @@ fn findings(inputs: &Inputs, arguments: &arguments::Inputs, paint: Paint) -> Res
     })
 }
 
-/// The warnings among diagnostics, for programs.
+/// BuildKit's `warnings`, and beside them `findings` of our own, so that who compares with BuildKit sees its rules only.
+fn in_json(findings: &[Diagnostic], source: &Source) -> Value {
+    let own = findings.iter().filter(|finding| matches!(finding.code, Code::Advice(_)));
+    let own: Vec<Value> = own.map(|finding| describe(finding, source)).collect();
+    json!({"warnings": list(findings, source), "findings": own})
+}
+
+/// What BuildKit's rules found, for programs.
 #[must_use]
 pub fn list(diagnostics: &[Diagnostic], source: &Source) -> Vec<Value> {
-    let warnings = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning);
+    let warnings = diagnostics.iter().filter(|diagnostic| matches!(diagnostic.code, Code::Rule(_)));
     warnings.map(|warning| describe(warning, source)).collect()
 }
 
-fn describe(warning: &Diagnostic, source: &Source) -> Value {
-    let column = warning.span().map(|span| source.position(span.start).column);
-    let url = if let Code::Rule(rule) = warning.code { rule.url() } else { None };
+fn describe(finding: &Diagnostic, source: &Source) -> Value {
+    let column = finding.span().map(|span| source.position(span.start).column);
     json!({
-        "rule": warning.code.name(),
-        "line": warning.line(source),
+        "rule": finding.code.name(),
+        "line": finding.line(source),
         "column": column,
-        "detail": warning.message,
-        "url": url,
+        "detail": finding.message,
+        "url": finding.code.url(),
     })
 }
 
@@ -82,7 +89,11 @@ fn describe(warning: &Diagnostic, source: &Source) -> Value {
 ///
 /// Source: GitHub's "Workflow commands", with their escapes.
 fn annotation(finding: &Diagnostic, source: &Source, file: &str) -> String {
-    let level = if finding.severity == Severity::Error { "error" } else { "warning" };
+    let level = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Advice => "notice",
+    };
     let escape = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| escape(text).replace(':', "%3A").replace(',', "%2C");
     let place = finding.span().map(|span| source.position(span.start));

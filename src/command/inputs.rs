@@ -173,8 +173,10 @@ fn check_syntax(syntax: Option<&str>) -> Result<(), Failure> {
     if name.is_empty() || name.starts_with("docker/dockerfile") {
         return Ok(());
     }
-    Err(Failure::input(format!("the frontend image `{image}` cannot be used: failed to resolve source metadata for it"))
-        .help("remove the line `# syntax=`, or name `docker/dockerfile`: layercake understands Dockerfiles itself"))
+    Err(Failure::input(format!(
+        "the frontend image `{image}` cannot be used: failed to resolve source metadata for it"
+    ))
+    .help("remove the line `# syntax=`, or name `docker/dockerfile`: layercake understands Dockerfiles itself"))
 }
 
 /// The values of build arguments: what is given, or the environment's. One that has none is not set.

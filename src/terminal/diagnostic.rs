@@ -47,6 +47,7 @@ fn one(diagnostic: &Diagnostic, source: &Source, file: &str, paint: Paint) -> St
         level: match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Advice => Level::INFO.with_name("advice"),
         },
         code: Some(diagnostic.code.to_string()),
         message: &diagnostic.message,

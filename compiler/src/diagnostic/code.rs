@@ -4,120 +4,126 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::lint::Rule;
+use crate::lint::{Advice, Rule};
 
-/// What kind of finding a diagnostic is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
-    /// A lint rule found something.
-    Rule(Rule),
+/// The codes that are not the linter's, each with its name, in one table: a code cannot lack its name or its page.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident => $name:literal,)*) => {
+        /// What kind of finding a diagnostic is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            /// A lint rule of BuildKit's found something.
+            Rule(Rule),
+            /// A check of our own found something.
+            Advice(Advice),
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// Those that are no lint rule's and no check's: all of them are errors.
+            const ERRORS: &[Self] = &[$(Self::$code),*];
+
+            /// Its stable name: BuildKit's for its lint rules, else words joined by hyphens.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    Self::Rule(rule) => rule.name(),
+                    Self::Advice(advice) => advice.name(),
+                    $(Self::$code => $name,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// A `# check=` directive cannot be understood.
-    InvalidCheck,
+    InvalidCheck => "invalid-check",
     /// Warnings were asked to be errors.
-    WarningsAsErrors,
+    WarningsAsErrors => "warnings-as-errors",
     /// A parser directive stands twice.
-    DuplicateDirective,
+    DuplicateDirective => "duplicate-directive",
     /// The escape directive names another character than `\` and a backtick.
-    InvalidEscape,
+    InvalidEscape => "invalid-escape",
     /// The file has no instruction, or no stage.
-    NoStage,
+    NoStage => "no-stage",
     /// An instruction that is not `ARG` stands before the first `FROM`.
-    OutsideStage,
+    OutsideStage => "outside-stage",
     /// No instruction has this name.
-    UnknownInstruction,
+    UnknownInstruction => "unknown-instruction",
     /// The instruction has too few or too many arguments.
-    ArgumentCount,
+    ArgumentCount => "argument-count",
     /// The instruction does not know this flag.
-    UnknownFlag,
+    UnknownFlag => "unknown-flag",
     /// A flag lacks its value, has a wrong one, or stands twice.
-    InvalidFlag,
+    InvalidFlag => "invalid-flag",
     /// A JSON array with something else than strings in it, or none where one is demanded.
-    InvalidArray,
+    InvalidArray => "invalid-array",
     /// `NAME=value` is demanded.
-    InvalidPair,
+    InvalidPair => "invalid-pair",
     /// A heredoc does not end, or stands where none may.
-    InvalidHeredoc,
+    InvalidHeredoc => "invalid-heredoc",
     /// The name of a stage is not allowed.
-    InvalidStageName,
+    InvalidStageName => "invalid-stage-name",
     /// The instruction cannot be a trigger.
-    InvalidTrigger,
+    InvalidTrigger => "invalid-trigger",
     /// `HEALTHCHECK` is wrong.
-    InvalidHealthcheck,
+    InvalidHealthcheck => "invalid-healthcheck",
     /// `--mount` is wrong.
-    InvalidMount,
+    InvalidMount => "invalid-mount",
     /// `--device` is wrong.
-    InvalidDevice,
+    InvalidDevice => "invalid-device",
     /// `${…}` is wrong, or a variable that must be set is not.
-    InvalidExpansion,
+    InvalidExpansion => "invalid-expansion",
     /// A name that should mean an image does not.
-    InvalidReference,
+    InvalidReference => "invalid-reference",
     /// A text that should mean a platform does not.
-    InvalidPlatform,
+    InvalidPlatform => "invalid-platform",
     /// The stage to build does not exist.
-    UnknownTarget,
+    UnknownTarget => "unknown-target",
     /// A stage is used that does not exist, or not yet.
-    UnknownStage,
+    UnknownStage => "unknown-stage",
     /// Stages need each other.
-    CircularDependency,
+    CircularDependency => "circular-dependency",
     /// `EXPOSE` is wrong.
-    InvalidPort,
+    InvalidPort => "invalid-port",
     /// `STOPSIGNAL` is wrong.
-    InvalidSignal,
+    InvalidSignal => "invalid-signal",
     /// `--chmod` is wrong.
-    InvalidMode,
+    InvalidMode => "invalid-mode",
     /// `--checksum` is wrong.
-    InvalidChecksum,
+    InvalidChecksum => "invalid-checksum",
     /// A source or destination cannot be used there.
-    InvalidPath,
+    InvalidPath => "invalid-path",
     /// `VOLUME` is wrong.
-    InvalidVolume,
+    InvalidVolume => "invalid-volume",
     /// `SOURCE_DATE_EPOCH` is no time.
-    InvalidEpoch,
-    /// A command that no shell would run as it is meant.
-    ShellTypo,
+    InvalidEpoch => "invalid-epoch",
     /// Something is beyond a limit that keeps compilation bounded.
-    TooLarge,
+    TooLarge => "too-large",
 }
 
 impl Code {
-    /// Its stable name: BuildKit's for its lint rules, else words joined by hyphens.
+    /// All of them: errors, BuildKit's rules, and our own checks.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let rules = Rule::ALL.into_iter().map(Self::Rule);
+        Self::ERRORS.iter().copied().chain(rules).chain(Advice::ALL.into_iter().map(Self::Advice))
+    }
+
+    /// Whether it stands for errors only, which nothing silences.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn is_error(self) -> bool {
+        !matches!(self, Self::Rule(_) | Self::Advice(_))
+    }
+
+    /// Where it is explained: BuildKit's page for its rules, which one of them lacks, and else a place in our own, as a
+    /// path from the root of the project.
+    #[must_use]
+    pub fn url(self) -> Option<String> {
         match self {
-            Self::Rule(rule) => rule.name(),
-            Self::InvalidCheck => "invalid-check",
-            Self::WarningsAsErrors => "warnings-as-errors",
-            Self::DuplicateDirective => "duplicate-directive",
-            Self::InvalidEscape => "invalid-escape",
-            Self::NoStage => "no-stage",
-            Self::OutsideStage => "outside-stage",
-            Self::UnknownInstruction => "unknown-instruction",
-            Self::ArgumentCount => "argument-count",
-            Self::UnknownFlag => "unknown-flag",
-            Self::InvalidFlag => "invalid-flag",
-            Self::InvalidArray => "invalid-array",
-            Self::InvalidPair => "invalid-pair",
-            Self::InvalidHeredoc => "invalid-heredoc",
-            Self::InvalidStageName => "invalid-stage-name",
-            Self::InvalidTrigger => "invalid-trigger",
-            Self::InvalidHealthcheck => "invalid-healthcheck",
-            Self::InvalidMount => "invalid-mount",
-            Self::InvalidDevice => "invalid-device",
-            Self::InvalidExpansion => "invalid-expansion",
-            Self::InvalidReference => "invalid-reference",
-            Self::InvalidPlatform => "invalid-platform",
-            Self::UnknownTarget => "unknown-target",
-            Self::UnknownStage => "unknown-stage",
-            Self::CircularDependency => "circular-dependency",
-            Self::InvalidPort => "invalid-port",
-            Self::InvalidSignal => "invalid-signal",
-            Self::InvalidMode => "invalid-mode",
-            Self::InvalidChecksum => "invalid-checksum",
-            Self::InvalidPath => "invalid-path",
-            Self::InvalidVolume => "invalid-volume",
-            Self::InvalidEpoch => "invalid-epoch",
-            Self::ShellTypo => "shell-typo",
-            Self::TooLarge => "too-large",
+            Self::Rule(rule) => rule.url(),
+            // The anchor of a heading is its text in lower case.
+            own => Some(format!("docs/diagnostics.md#{}", own.name())),
         }
     }
 }

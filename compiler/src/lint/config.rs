@@ -34,10 +34,10 @@ impl Selection {
         }
     }
 
-    fn contains(&self, rule: Rule) -> bool {
+    fn contains(&self, name: &str) -> bool {
         match self {
             Self::None => false,
-            Self::Some(names) => names.contains(rule.name()),
+            Self::Some(names) => names.contains(name),
             Self::All => true,
         }
     }
@@ -113,31 +113,35 @@ impl Config {
         }
     }
 
-    /// Whether a rule runs.
+    /// Whether a rule or a check runs; errors are always told.
     #[must_use]
-    pub fn allows(&self, rule: Rule) -> bool {
-        if rule.is_experimental() { self.experimental.contains(rule) } else { !self.skip.contains(rule) }
+    pub fn allows(&self, code: Code) -> bool {
+        match code {
+            Code::Rule(rule) if rule.is_experimental() => self.experimental.contains(rule.name()),
+            Code::Rule(_) | Code::Advice(_) => !self.skip.contains(code.name()),
+            _ => true,
+        }
     }
 
     /// Takes out the warnings that are not wanted. Warnings are told apart by the instruction they are about.
     pub(crate) fn filter(&self, ast: &Ast, warnings: &mut Vec<Diagnostic>) {
         warnings.retain(|warning| {
-            let Code::Rule(rule) = warning.code else { return true };
-            let owner = warning.instruction.filter(|_| !is_about_whole_file(rule));
+            let owner = warning.instruction.filter(|_| !is_about_whole_file(warning.code));
             let owner = owner.and_then(|span| {
                 let at = ast.instructions.partition_point(|instruction| instruction.span.start < span.start);
                 ast.instructions.get(at).filter(|instruction| instruction.span.start == span.start)
             });
             match owner.filter(|instruction| !instruction.comments.is_empty()) {
-                Some(instruction) => self.with_comments(instruction).allows(rule),
-                None => self.allows(rule),
+                Some(instruction) => self.with_comments(instruction).allows(warning.code),
+                None => self.allows(warning.code),
             }
         });
     }
 }
 
 /// The rules that look at the file as a whole: BuildKit asks only the directive at the top about them.
-fn is_about_whole_file(rule: Rule) -> bool {
+fn is_about_whole_file(code: Code) -> bool {
+    let Code::Rule(rule) = code else { return false };
     matches!(
         rule,
         Rule::NoEmptyContinuation

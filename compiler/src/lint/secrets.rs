@@ -12,9 +12,7 @@ const HARMLESS: [&str; 3] = ["public", "file", "version"];
 
 /// Checks the name that an instruction (`ARG` or `ENV`) defines.
 pub(crate) fn check(instruction: &str, name: &str, word: &Word, at: Span) -> Option<Diagnostic> {
-    let lower = name.to_lowercase();
-    let has = |words: &[&str]| lower.split('_').any(|part| words.contains(&part));
-    if !has(&SECRET) || has(&HARMLESS) {
+    if !is_secret(name) {
         return None;
     }
     let message = format!("Do not use ARG or ENV instructions for sensitive data ({instruction} {})", go::quote(name));
@@ -24,4 +22,11 @@ pub(crate) fn check(instruction: &str, name: &str, word: &Word, at: Span) -> Opt
             .label(word.span, "")
             .help(format!("give it to the command alone: `RUN --mount=type=secret,env={name}`")),
     )
+}
+
+/// Whether the value of a variable of this name is mostly secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let has = |words: &[&str]| lower.split('_').any(|part| words.contains(&part));
+    has(&SECRET) && !has(&HARMLESS)
 }

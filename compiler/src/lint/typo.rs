@@ -1,19 +1,32 @@
-//! Shell commands that are not what their author meant. These are our own findings, not BuildKit's.
+//! `shell-typo`: shell commands that are not what their author meant.
+//!
+//! **Why**: `& &` and a dangling `&&` fail only once the command has run for minutes, and with a message about the shell.
+//! **Silent** in quotes, in comments, and where `&` stands between commands on purpose.
 
-use crate::ast::{CommandLine, Instruction};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use super::Advice;
+use super::advice::Seen;
+use crate::ast::{Command, CommandLine, Instruction, Word};
+use crate::diagnostic::Diagnostic;
 
-/// Checks the text of a shell-form `RUN`.
-pub(crate) fn check(instruction: &Instruction, command: &CommandLine) -> Option<Diagnostic> {
-    let CommandLine::Shell(text) = command else { return None };
+/// Checks every shell-form `RUN`.
+pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Diagnostic>) {
+    for (instruction, _) in seen.statements() {
+        if let Some(Command::Run(run)) = &instruction.command
+            && let CommandLine::Shell(text) = &run.command
+        {
+            found.extend(of_command(instruction, text));
+        }
+    }
+}
+
+fn of_command(instruction: &Instruction, text: &Word) -> Option<Diagnostic> {
     let (at, length, message, help) = find(&text.text)?;
-    let warning = Diagnostic::error(Code::ShellTypo, instruction.span, message);
     let span = if text.span.len() == text.text.len() {
         text.part(at, at + length)
     } else {
         instruction.place_of(&text.text[at..at + length])
     };
-    Some(Diagnostic { severity: Severity::Warning, ..warning }.label(span, "").help(help))
+    Some(Diagnostic::advice(Advice::ShellTypo, instruction.span, message).label(span, "").help(help))
 }
 
 /// Where the typo is, how long it is, what is wrong and what to do.

@@ -6,15 +6,14 @@ use crate::ast::{CommandLine, Heredoc, Run};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::heredoc;
 use crate::operation::{self, Device, Inline, InlineFile, Mount, MountKind, Operation};
+use crate::path;
 use crate::program::Tree;
-use crate::{lint, path};
 
 /// Where a heredoc that begins with `#!` is put to be run.
 const SCRIPTS: &str = "/dev/pipes";
 
 impl StageWalk<'_> {
     pub(super) fn run_command(&mut self, task: &Task<'_>, run: &Run) -> Step {
-        self.warn(task, lint::typo::check(&task.instruction, &run.command));
         let (command, script) = self.command(task, run)?;
         let (mut mounts, mut inputs) = self.mounts(task, run)?;
         if let Some(script) = script {

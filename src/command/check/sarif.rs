@@ -30,17 +30,28 @@ pub(super) fn log(findings: &[Diagnostic], source: &Source, file: &str) -> Value
 
 fn rule(code: Code) -> Value {
     let mut rule = json!({"id": code.name()});
-    if let Code::Rule(found) = code {
-        rule["shortDescription"] = json!({"text": found.description()});
-        if let Some(url) = found.url() {
-            rule["helpUri"] = json!(url);
+    match code {
+        Code::Rule(found) => rule["shortDescription"] = json!({"text": found.description()}),
+        Code::Advice(found) => rule["shortDescription"] = json!({"text": found.description()}),
+        _ => {}
+    }
+    match (code, code.url()) {
+        (Code::Rule(_), Some(url)) => rule["helpUri"] = json!(url),
+        // A `helpUri` must be absolute (3.49.12), so the place in our own page is a text.
+        (_, Some(page)) => {
+            rule["help"] = json!({"text": format!("see {page}"), "markdown": format!("See [{page}]({page}).")});
         }
+        (_, None) => {}
     }
     rule
 }
 
 fn result(finding: &Diagnostic, source: &Source, file: &str, rules: &[Code]) -> Value {
-    let level = if finding.severity == Severity::Error { "error" } else { "warning" };
+    let level = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Advice => "note",
+    };
     let message =
         std::iter::once(&finding.message).chain(&finding.help).map(String::as_str).collect::<Vec<_>>().join("; ");
     let mut location = json!({"artifactLocation": {"uri": file.replace('\\', "/")}});
