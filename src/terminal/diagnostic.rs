@@ -36,9 +36,7 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source, file: &str, paint: Pa
         shown.truncate(MOST);
     }
     let mut text: String = shown.into_iter().map(|diagnostic| one(diagnostic, source, file, paint)).collect();
-    if more > 0 {
-        text += &format!("{more} more are not shown\n\n");
-    }
+    text.extend((more > 0).then(|| format!("{more} more are not shown\n\n")));
     text
 }
 
