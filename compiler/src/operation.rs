@@ -3,6 +3,8 @@
 //! `ENV`, `USER`, `LABEL` and their kin are not here: they dissolve into the operations that observe them and into the
 //! image's configuration. An operation is a pure value; how it is carried out is the executor's business.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::platform::Platform;
@@ -155,8 +157,8 @@ pub enum Unpack {
 pub struct Run {
     /// The argument vector, the shell included where there is one. Never empty.
     pub arguments: Vec<String>,
-    /// The environment, complete, in order.
-    pub env: Vec<(String, String)>,
+    /// What it sees of variables.
+    pub env: Environment,
     /// `user[:group]` as `USER` has it; empty is root.
     pub user: String,
     /// The folder it starts in: absolute.
@@ -171,6 +173,12 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
 }
+
+/// The variables of a command, complete, in order: names and values.
+///
+/// Commands that follow one another see nearly the same variables, so they share them: as a whole where nothing was set in
+/// between, and else each name and value.
+pub type Environment = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// A CDI device that a `RUN` asks for (`--device`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -121,7 +121,7 @@ impl<'a, V> Iter<'a, V> {
 }
 
 impl<'a, V> Iterator for Iter<'a, V> {
-    type Item = (&'a str, &'a V);
+    type Item = (&'a Arc<str>, &'a V);
 
     fn next(&mut self) -> Option<Self::Item> {
         let node = self.pending.pop()?;
@@ -145,7 +145,7 @@ mod tests {
         new.insert("extra", 0);
         assert_eq!((old.get("n7"), old.get("extra")), (Some(&7), None));
         assert_eq!((new.get("n7"), new.get("extra")), (Some(&-1), Some(&0)));
-        let names: Vec<&str> = new.iter().map(|(name, _)| name).collect();
+        let names: Vec<&str> = new.iter().map(|(name, _)| &**name).collect();
         assert!(names.is_sorted() && names.len() == 1001);
     }
 

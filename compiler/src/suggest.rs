@@ -26,10 +26,15 @@ pub(crate) fn nearest<'a>(name: &str, options: impl IntoIterator<Item = &'a str>
 
 /// As [`nearest`], for names whose case does not matter: the suggestion is in the case that `name` has.
 pub(crate) fn nearest_any_case(name: &str, options: &[&str]) -> Option<String> {
+    // Names can be as long as a file; one that is much longer than every option is near none.
+    if options.iter().all(|option| name.len() > 4 * (option.len() + 3)) {
+        return None;
+    }
     let lower = name.to_lowercase();
+    let wanted = letters(&lower);
     let options: Vec<String> = options.iter().map(|option| option.to_lowercase()).collect();
     // Swapped letters are the likeliest slip, though each swap counts as two edits.
-    let swapped = options.iter().map(String::as_str).filter(|option| letters(option) == letters(&lower));
+    let swapped = options.iter().map(String::as_str).filter(|option| letters(option) == wanted);
     let found = nearest(&lower, swapped).or_else(|| nearest(&lower, options.iter().map(String::as_str)))?;
     Some(if name == name.to_uppercase() && name != lower { found.to_uppercase() } else { found.to_owned() })
 }

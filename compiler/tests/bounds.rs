@@ -68,6 +68,14 @@ fn a_very_long_line_is_read_like_any_other() {
 }
 
 #[test]
+fn an_instruction_with_a_very_long_name_is_unknown_at_once() {
+    let name = "x".repeat(10 << 20);
+    let parsed = parse(&format!("{name} a\n"));
+    assert_eq!(codes(&parsed.diagnostics), [Code::UnknownInstruction]);
+    assert!(parsed.diagnostics[0].help.iter().all(|help| help.len() < 200));
+}
+
+#[test]
 fn quotes_flags_and_heredocs_without_end_end() {
     for piece in ["\"", "'", "--x=\"", "<<a ", "<<'", "[\"", "\\", "${", "# escape=`\n", "\u{feff}", "\0", "$", "--\n"]
     {

@@ -1,11 +1,20 @@
 //! Diagnostics as a person reads them: the line, a caret, and help. The only place that knows `annotate-snippets`.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::borrow::Cow;
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use layercake_compiler::source::{Source, Span};
 use layercake_compiler::{Diagnostic, Severity};
 
+use super::excerpt::{self, Excerpt};
 use super::paint::Paint;
+
+/// How many diagnostics anybody reads.
+const MOST: usize = 1_000;
+
+/// As much of a message as is shown, in bytes: it may quote a line of any length.
+const LONGEST_MESSAGE: usize = 2 << 10;
 
 /// A message about a place of a file.
 struct Report<'a> {
@@ -16,10 +25,19 @@ struct Report<'a> {
     help: Vec<&'a str>,
 }
 
-/// Renders diagnostics of the file that people know as `file`, one after the other.
+/// Renders diagnostics of the file that people know as `file`, one after the other. Of very many, the errors come first
+/// and the rest is only counted.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], source: &Source, file: &str, paint: Paint) -> String {
-    diagnostics.iter().map(|diagnostic| one(diagnostic, source, file, paint)).collect()
+    let mut shown: Vec<&Diagnostic> = diagnostics.iter().collect();
+    let more = shown.len().saturating_sub(MOST);
+    if more > 0 {
+        shown.sort_by_key(|diagnostic| diagnostic.severity != Severity::Error);
+        shown.truncate(MOST);
+    }
+    let mut text: String = shown.into_iter().map(|diagnostic| one(diagnostic, source, file, paint)).collect();
+    text.extend((more > 0).then(|| format!("{more} more are not shown\n\n")));
+    text
 }
 
 /// Renders an error about a line of the file, such as that of a step that failed. Line 0 is no line.
@@ -58,21 +76,31 @@ fn one(diagnostic: &Diagnostic, source: &Source, file: &str, paint: Paint) -> St
 }
 
 fn snippet(report: &Report<'_>, source: &Source, file: &str, paint: Paint) -> String {
-    let title = report.level.clone().primary_title(report.message);
+    let title = report.level.clone().primary_title(shortened(report.message));
     let title = match &report.code {
         Some(code) => title.id(code.as_str()),
         None => title,
     };
     let mut group = title.elements(std::iter::empty::<Snippet<'_, annotate_snippets::Annotation<'_>>>());
-    if !report.labels.is_empty() {
-        let annotations = report.labels.iter().enumerate().map(|(index, (span, text))| {
-            let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            kind.span(first_line(source, *span).range()).label((!text.is_empty()).then_some(*text))
+    for excerpt in Excerpt::of(source, &report.labels) {
+        let annotations = excerpt.labels.iter().map(|(index, span, text)| {
+            let kind = if *index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(span.range()).label((!text.is_empty()).then(|| shortened(text)))
         });
-        group = group.element(Snippet::source(source.text()).path(file).annotations(annotations));
+        let place = source.position(excerpt.range.start);
+        let part = &source.text()[excerpt.range.clone()];
+        let snippet = Snippet::source(part).line_start(place.line).annotations(annotations);
+        if place.column == 1 {
+            group = group.element(snippet.path(file));
+        } else {
+            // The renderer would count columns from where the line was cut.
+            let first = excerpt.labels.first().map_or(0, |(_, span, _)| span.start);
+            let column = place.column + part[..first].chars().count();
+            group = group.element(Origin::path(file).line(place.line).char_column(column)).element(snippet);
+        }
     }
     for help in &report.help {
-        group = group.element(Level::HELP.message(*help));
+        group = group.element(Level::HELP.message(shortened(help)));
     }
     let renderer = match paint {
         Paint::Colour => Renderer::styled(),
@@ -81,11 +109,14 @@ fn snippet(report: &Report<'_>, source: &Source, file: &str, paint: Paint) -> St
     format!("{}\n\n", renderer.decor_style(DecorStyle::Ascii).render(&[group]))
 }
 
-/// As much of a span as lies on its first line: an instruction may go on for a page.
-fn first_line(source: &Source, span: Span) -> Span {
-    let text = source.slice(span);
-    let length = text.find(['\n', '\r']).unwrap_or(text.len());
-    Span::new(span.start, span.start + text[..length].trim_end().len())
+/// A text of which not all may be shown.
+fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST_MESSAGE {
+        return Cow::Borrowed(text);
+    }
+    let half = LONGEST_MESSAGE / 2;
+    let (begin, end) = (excerpt::floor(text, half), excerpt::floor(text, text.len() - half));
+    Cow::Owned(format!("{} … {}", &text[..begin], &text[end..]))
 }
 
 /// The text of a line, from 1.

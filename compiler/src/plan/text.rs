@@ -9,14 +9,15 @@ use std::fmt::{self, Write};
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
-    Copy, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Network, Operation, Run, Security, Sharing, Unpack,
+    Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Network, Operation, Run, Security, Sharing,
+    Unpack,
 };
 use crate::plan::{Plan, PlannedImage, Step, StepId};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}: `{}` for {}", self.version, self.target, self.platform)?;
-        let mut last_env: Option<(StepId, &[(String, String)])> = None;
+        let mut last_env: Option<(StepId, &Environment)> = None;
         for step in &self.steps {
             writeln!(f)?;
             write_step(f, step, last_env)?;
@@ -40,7 +41,7 @@ fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt
     writeln!(f, "    {name:<9} {value}")
 }
 
-fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId, &[(String, String)])>) -> fmt::Result {
+fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId, &Environment)>) -> fmt::Result {
     write!(f, "{} = {}", step.id, operation_name(&step.operation))?;
     if let Operation::Image(image) = &step.operation {
         write!(f, " {}", word(&image.reference))?;
@@ -157,14 +158,14 @@ fn write_run(
     f: &mut fmt::Formatter<'_>,
     run: &Run,
     inputs: &[StepId],
-    last_env: Option<(StepId, &[(String, String)])>,
+    last_env: Option<(StepId, &Environment)>,
 ) -> fmt::Result {
     let arguments: Vec<String> = run.arguments.iter().map(|argument| word(argument)).collect();
     fact(f, "command", arguments.join(" "))?;
     match last_env {
-        Some((step, env)) if *env == *run.env => fact(f, "env", format_args!("as {step}"))?,
+        Some((step, env)) if *env == run.env => fact(f, "env", format_args!("as {step}"))?,
         _ => {
-            for (name, value) in &run.env {
+            for (name, value) in run.env.iter() {
                 fact(f, "env", pair(name, value))?;
             }
         }

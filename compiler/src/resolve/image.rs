@@ -88,8 +88,8 @@ impl ImageState {
 
     /// The config as images keep it, with more labels.
     pub(super) fn config(&self, labels: &[(String, String)]) -> ContainerConfig {
-        let set = |map: &Map<()>| map.iter().map(|(name, ())| (name.to_owned(), Empty {})).collect();
-        let own = self.labels.iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        let set = |map: &Map<()>| map.iter().map(|(name, ())| (name.to_string(), Empty {})).collect();
+        let own = self.labels.iter().map(|(name, value)| (name.to_string(), value.clone()));
         ContainerConfig {
             user: self.user.clone(),
             exposed_ports: set(&self.ports),

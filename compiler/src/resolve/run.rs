@@ -36,12 +36,13 @@ impl StageWalk<'_> {
         if arguments.is_empty() {
             arguments.push(String::new());
         }
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let mut env: Vec<(String, String)> = self.image.scope.all().into_iter().map(owned).collect();
+        let mut env = self.image.scope.environment();
         if self.image.scope.get("SSH_AUTH_SOCK").is_none() {
             let socket = mounts.iter().find(|mount| matches!(mount.kind, MountKind::Ssh { .. }));
             let socket = socket.and_then(|mount| mount.target.clone());
-            env.extend(socket.map(|socket| ("SSH_AUTH_SOCK".to_owned(), socket)));
+            if let Some(socket) = socket {
+                env = env.iter().cloned().chain([("SSH_AUTH_SOCK".into(), socket.into())]).collect();
+            }
         }
         let devices = run.devices.iter().map(|device| Device { name: device.name.clone(), required: device.required });
         let operation = Operation::Run(operation::Run {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::operation::Environment;
 use crate::persistent::Map;
 
 /// The path that commands are looked up in where the base names none.
@@ -18,6 +19,8 @@ pub(super) struct Scope {
     hidden: Vec<Arc<str>>,
     /// The arguments that were declared, in this stage and those it starts from.
     arguments: Map<Argument>,
+    /// What the last command saw, while that is still so.
+    environment: Option<Environment>,
     clock: u64,
     /// When the present stage began.
     stage_begin: u64,
@@ -101,8 +104,8 @@ impl Scope {
 
     /// All variables. First come those that only earlier stages' arguments have set, then those that the image had at
     /// the beginning of the stage, then what the stage has set, in that order.
-    pub(super) fn all(&self) -> Vec<(&str, &str)> {
-        let mut all: Vec<((u8, u64), &str, &str)> = self
+    fn all(&self) -> Vec<(&Arc<str>, &Arc<str>)> {
+        let mut all: Vec<((u8, u64), &Arc<str>, &Arc<str>)> = self
             .variables
             .iter()
             .map(|(name, variable)| {
@@ -111,11 +114,20 @@ impl Scope {
                     Some((_, since)) => (1, *since),
                     None => (0, variable.set_at),
                 };
-                (order, name, &*variable.value)
+                (order, name, &variable.value)
             })
             .collect();
         all.sort_unstable();
         all.into_iter().map(|(_, name, value)| (name, value)).collect()
+    }
+
+    /// What a command sees: all variables, in the order of [`Self::all`].
+    pub(super) fn environment(&mut self) -> Environment {
+        if let Some(known) = &self.environment {
+            return known.clone();
+        }
+        let all: Environment = self.all().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        self.environment.insert(all).clone()
     }
 
     /// The names to suggest for one that is not set, in the order of [`Self::all`]. Nobody means one of very many.
@@ -123,7 +135,7 @@ impl Scope {
         if self.variables.len() > MAX_CANDIDATES {
             return Vec::new();
         }
-        self.all().into_iter().map(|(name, _)| name).collect()
+        self.all().into_iter().map(|(name, _)| &**name).collect()
     }
 
     /// The variables of the image, in the order in which their names first appeared.
@@ -139,7 +151,9 @@ impl Scope {
         kept.into_iter().map(|(_, text)| text).collect()
     }
 
+    /// The time of a change.
     fn tick(&mut self) -> u64 {
+        self.environment = None;
         self.clock += 1;
         self.clock
     }
@@ -159,9 +173,15 @@ mod tests {
         scope.set("B", "b2");
         assert_eq!(scope.get("A"), Some("argument"));
         assert_eq!(scope.of_image(), ["A=image", "B=b2"]);
-        let child = scope.inherited();
+        let mut child = scope.inherited();
         assert_eq!(child.get("A"), Some("image"));
         assert_eq!(child.get("C"), Some("c"));
-        assert_eq!(child.all(), [("C", "c"), ("A", "image"), ("B", "b2")]);
+        let seen = |pairs: &[(&str, &str)]| -> Environment {
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+        };
+        assert_eq!(child.environment(), seen(&[("C", "c"), ("A", "image"), ("B", "b2")]));
+        assert!(Arc::ptr_eq(&child.environment(), &child.environment()), "commands in a row share what they see");
+        child.set("A", "again");
+        assert_eq!(child.environment(), seen(&[("C", "c"), ("B", "b2"), ("A", "again")]));
     }
 }

@@ -103,8 +103,8 @@ pub fn describe(
     for (index, argument) in run.arguments.iter().enumerate() {
         ingredients.add(format!("argument {index}"), argument);
     }
-    for (name, value) in &run.env {
-        ingredients.add(format!("variable {name}"), value);
+    for (name, value) in run.env.iter() {
+        ingredients.add(format!("variable {name}"), &**value);
     }
     ingredients.add("user", &run.user).add("workdir", &run.workdir);
     for mount in &run.mounts {
@@ -139,7 +139,7 @@ pub fn apply(
     }
     let mut opened = mounts::Opened::default();
     let mut mounts = site.surroundings.files.clone();
-    let mut env = run.env.clone();
+    let mut env = run.env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     for mount in &run.mounts {
         mounts::open(mount, inputs, site, &mut opened, &mut mounts, &mut env)?;
     }
