@@ -31,6 +31,7 @@
 pub mod ast;
 mod compile;
 mod diagnostic;
+mod fix;
 mod freeze;
 mod glob;
 pub mod go;
@@ -60,6 +61,7 @@ pub mod wildcard;
 
 pub use compile::{Checked, Compilation, Outcome, check, compile, compile_with};
 pub use diagnostic::{Code, Diagnostic, Label, Severity};
+pub use fix::{Edit, apply, fix};
 pub use freeze::freeze;
 pub use lower::lower;
 pub use parse::{Keyword, Parsed, parse, parse_device};

@@ -153,11 +153,12 @@ impl Reader {
 
     /// Takes a logical line and its heredocs; `None` if the rest of the text is lost.
     fn instruction(&mut self, joined: Joined, comments: Vec<Word>, lines: &mut PhysicalLines<'_>) -> Option<()> {
-        let Joined { line, last, has_empty_line } = joined;
+        let Joined { line, last, empty_lines } = joined;
         let whole = line.span(0, line.text().len());
-        if has_empty_line {
+        if !empty_lines.is_empty() {
             let place = Span::new(last, last);
             let warning = Diagnostic::warning(Rule::NoEmptyContinuation, place, "Empty continuation line");
+            let warning = empty_lines.into_iter().fold(warning, |warning, line| warning.label(line, ""));
             self.diagnostics.push(warning.help("remove the empty line, or make it a comment"));
         }
         let mut instruction = match split(line, comments, self.ast.escape, last, 0) {

@@ -151,7 +151,7 @@ pub struct Check {
     /// How to print.
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
-    /// Rewrite what can be mended without changing the image (not built yet).
+    /// Rewrite what can be mended without changing the image, and say what is left.
     #[arg(long)]
     pub fix: bool,
 }

@@ -1,5 +1,6 @@
 //! `check`: what is doubtful in a Dockerfile, in all of its stages.
 
+mod fix;
 mod sarif;
 
 use layercake_compiler::source::Source;
@@ -21,8 +22,10 @@ use crate::terminal::paint::Paint;
 /// If the Dockerfile is wrong or doubtful.
 pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
     if arguments.fix {
-        return Err(Failure::not_built("`check --fix`"));
+        let inputs = Inputs::read(&arguments.inputs)?;
+        fix::mend(&inputs, &findings(&inputs, &arguments.inputs, paint)?)?;
     }
+    // What is left is told of the file as it is now.
     answer(&arguments.inputs, arguments.format, paint)
 }
 

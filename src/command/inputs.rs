@@ -5,7 +5,7 @@ mod context;
 mod values;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
@@ -28,6 +28,8 @@ use crate::terminal::{diagnostic, output};
 pub struct Inputs {
     /// What people know the Dockerfile as.
     pub file: String,
+    /// Where the Dockerfile lies; `None` if it came on standard input.
+    pub path: Option<PathBuf>,
     /// The Dockerfile, parsed.
     pub parsed: Parsed,
     /// What the compiler is asked for.
@@ -77,7 +79,7 @@ impl Inputs {
         let parsed = parse(&place.text);
         let syntax = request.build_arg("BUILDKIT_SYNTAX").map(str::to_owned).or_else(|| parsed.syntax());
         check_syntax(syntax.as_deref())?;
-        Ok(Self { file: place.file, parsed, request, contexts })
+        Ok(Self { file: place.file, path: place.path, parsed, request, contexts })
     }
 
     /// Compiles, finding out about base images as the compiler asks for them. Warnings are told.

@@ -96,8 +96,8 @@ pub(crate) struct Joined {
     pub(crate) line: Line,
     /// Where the last physical line of it begins.
     pub(crate) last: usize,
-    /// Whether an empty physical line was passed over between its parts.
-    pub(crate) has_empty_line: bool,
+    /// The empty physical lines that were passed over between its parts, with their line breaks.
+    pub(crate) empty_lines: Vec<Span>,
 }
 
 /// Joins a physical line with those that continue it; `None` for an empty one.
@@ -108,7 +108,7 @@ pub(crate) fn join(first: PhysicalLine<'_>, escape: Escape, lines: &mut Physical
     if ends && part.is_empty() {
         return None;
     }
-    let mut joined = Joined { line: Line::default(), last: first.start, has_empty_line: false };
+    let mut joined = Joined { line: Line::default(), last: first.start, empty_lines: Vec::new() };
     joined.line.push(part, first.start + (begin.len() - trimmed.len()));
     while !ends {
         let Some(next) = lines.next() else { break };
@@ -118,7 +118,7 @@ pub(crate) fn join(first: PhysicalLine<'_>, escape: Escape, lines: &mut Physical
         }
         let text = next.text.trim_end_matches(BREAK);
         if text.trim_start().is_empty() {
-            joined.has_empty_line = true;
+            joined.empty_lines.push(Span::new(next.start, next.start + next.text.len()));
             continue;
         }
         let (part, end) = continued(text, escape);
@@ -154,7 +154,7 @@ mod tests {
         let first = lines.next().unwrap();
         let joined = join(first, Escape::Backslash, &mut lines).unwrap();
         assert_eq!(joined.line.text(), "RUN a   bc");
-        assert!(joined.has_empty_line);
+        assert_eq!(joined.empty_lines, [Span::new(15, 16)]);
         for (at, character) in joined.line.text().char_indices() {
             let span = joined.line.span(at, at + 1);
             assert_eq!(&source[span.range()], character.to_string());

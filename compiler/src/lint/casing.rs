@@ -12,11 +12,8 @@ pub(crate) fn check_from(instruction: &Instruction, keyword: &Word, name: &Word,
         warnings.push(warning.label(name.span, "").help(format!("write `{}`", name.text.to_lowercase())));
     }
     let from = &instruction.keyword.text;
-    let wanted = match case_of(from) {
-        None => return,
-        Some(Case::Lower) => keyword.text.to_lowercase(),
-        Some(Case::Upper) => keyword.text.to_uppercase(),
-    };
+    let Some(case) = case_of(from) else { return };
+    let wanted = case.of(&keyword.text);
     if keyword.text != wanted {
         let message = format!("'{}' and '{from}' keywords' casing do not match", keyword.text);
         let warning = Diagnostic::warning(Rule::FromAsCasing, instruction.span, message);
@@ -26,21 +23,15 @@ pub(crate) fn check_from(instruction: &Instruction, keyword: &Word, name: &Word,
 
 /// All instructions: they should be written as most are.
 pub(crate) fn check_instructions(instructions: &[Instruction], warnings: &mut Vec<Diagnostic>) {
-    // Arguments above the first stage belong to none, and BuildKit does not count them.
-    let is_from = |instruction: &Instruction| matches!(instruction.command, Some(Command::From(_)));
-    let first = instructions.iter().position(is_from).unwrap_or(instructions.len());
-    let counted = &instructions[first..];
-    let count = |case| counted.iter().filter(|found| case_of(&found.keyword.text) == Some(case)).count();
-    let majority = if count(Case::Lower) > count(Case::Upper) { Case::Lower } else { Case::Upper };
+    let counted = counted(instructions);
+    let majority = majority(instructions);
     for instruction in counted {
         let keyword = &instruction.keyword;
         if case_of(&keyword.text) == Some(majority) {
             continue;
         }
-        let (wanted, name) = match majority {
-            Case::Lower => (keyword.text.to_lowercase(), "lowercase"),
-            Case::Upper => (keyword.text.to_uppercase(), "uppercase"),
-        };
+        let wanted = majority.of(&keyword.text);
+        let name = if majority == Case::Lower { "lowercase" } else { "uppercase" };
         if keyword.text != wanted {
             let message = format!("Command '{}' should match the case of the command majority ({name})", keyword.text);
             let warning = Diagnostic::warning(Rule::ConsistentInstructionCasing, instruction.span, message);
@@ -49,14 +40,38 @@ pub(crate) fn check_instructions(instructions: &[Instruction], warnings: &mut Ve
     }
 }
 
+/// The case that most instructions have.
+pub(crate) fn majority(instructions: &[Instruction]) -> Case {
+    let counted = counted(instructions);
+    let count = |case| counted.iter().filter(|found| case_of(&found.keyword.text) == Some(case)).count();
+    if count(Case::Lower) > count(Case::Upper) { Case::Lower } else { Case::Upper }
+}
+
+/// Arguments above the first stage belong to none, and BuildKit does not count them.
+fn counted(instructions: &[Instruction]) -> &[Instruction] {
+    let is_from = |instruction: &Instruction| matches!(instruction.command, Some(Command::From(_)));
+    &instructions[instructions.iter().position(is_from).unwrap_or(instructions.len())..]
+}
+
+/// How a word is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Case {
+pub(crate) enum Case {
     Lower,
     Upper,
 }
 
+impl Case {
+    /// The word, written so.
+    pub(crate) fn of(self, word: &str) -> String {
+        match self {
+            Self::Lower => word.to_lowercase(),
+            Self::Upper => word.to_uppercase(),
+        }
+    }
+}
+
 /// The case of a word; `None` for a mixture.
-fn case_of(word: &str) -> Option<Case> {
+pub(crate) fn case_of(word: &str) -> Option<Case> {
     if !word.contains(char::is_uppercase) {
         Some(Case::Lower)
     } else if !word.contains(char::is_lowercase) {

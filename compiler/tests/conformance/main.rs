@@ -10,6 +10,7 @@
 mod cases;
 mod compile;
 mod dockerignore;
+mod fixes;
 mod integration;
 mod lint;
 mod parser;
@@ -41,7 +42,7 @@ impl From<Problems> for Verdict {
 /// The name of a category, the folder it lies in, and how a case of it is judged; `None` if it has nothing to judge.
 type Category = (&'static str, &'static str, fn(&Case) -> Option<Verdict>);
 
-const CATEGORIES: [Category; 10] = [
+const CATEGORIES: [Category; 13] = [
     ("parser", "parser", |case| Some(parser::judge(case).into())),
     ("shell", "shell", |case| Some(shell::judge(case).into())),
     ("dockerignore", "dockerignore", |case| Some(dockerignore::judge(case).into())),
@@ -50,6 +51,9 @@ const CATEGORIES: [Category; 10] = [
     ("realworld, compiled", "realworld", |case| Some(compile::judge(case, case.value.get("compile")?))),
     ("realworld, linted", "realworld", |case| Some(lint::judge_file(case, case.value.get("lint")?).into())),
     ("lint", "lint", |case| Some(lint::judge(case))),
+    ("realworld, mended", "realworld", |case| Some(fixes::judge(case).into())),
+    ("lint, mended", "lint", |case| Some(fixes::judge(case).into())),
+    ("instructions, mended", "instructions", |case| Some(fixes::judge(case).into())),
     ("integration, compiled", "integration", integration::judge),
     ("subrequests", "subrequests", |case| Some(subrequests::judge(case).into())),
 ];

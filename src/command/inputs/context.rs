@@ -18,6 +18,8 @@ use crate::failure::Failure;
 pub(super) struct Place {
     /// What people know the Dockerfile as.
     pub(super) file: String,
+    /// Where it lies; `None` if it came on standard input.
+    pub(super) path: Option<PathBuf>,
     /// Its text.
     pub(super) text: String,
     /// The build context; `None` where only a Dockerfile was given.
@@ -37,19 +39,19 @@ pub(super) fn locate(arguments: &arguments::Inputs) -> Result<Place, Failure> {
         if bytes.get(257..262) == Some(b"ustar") || magic.iter().any(|magic| bytes.starts_with(magic)) {
             return Err(Failure::not_built("a context in a tar on standard input"));
         }
-        return Ok(Place { file: "Dockerfile".to_owned(), text: text(bytes), context: None });
+        return Ok(Place { file: "Dockerfile".to_owned(), path: None, text: text(bytes), context: None });
     }
     if is_remote(context) {
         return Err(Failure::not_built(format!("`{context}`, a context from elsewhere,")));
     }
     let folder = Path::new(context);
     check_folder(folder, arguments)?;
-    let (file, text, own_ignore) = dockerfile(folder, arguments.file.as_deref())?;
+    let Dockerfile { file, path, text, ignore: own_ignore } = dockerfile(folder, arguments.file.as_deref())?;
     let ignore = match own_ignore {
         Some(ignore) => ignore,
         None => ignore_file(&folder.join(".dockerignore"))?.unwrap_or_default(),
     };
-    Ok(Place { file, text, context: Some(open(folder, ignore)?) })
+    Ok(Place { file, path, text, context: Some(open(folder, ignore)?) })
 }
 
 /// A named context: a folder, an image, or another target.
@@ -102,10 +104,17 @@ fn check_folder(folder: &Path, arguments: &arguments::Inputs) -> Result<(), Fail
     }
 }
 
-/// The Dockerfile: what people know it as, its text, and the ignore file of its own.
-fn dockerfile(folder: &Path, file: Option<&Path>) -> Result<(String, String, Option<Ignore>), Failure> {
+/// A Dockerfile, and the ignore file of its own.
+struct Dockerfile {
+    file: String,
+    path: Option<PathBuf>,
+    text: String,
+    ignore: Option<Ignore>,
+}
+
+fn dockerfile(folder: &Path, file: Option<&Path>) -> Result<Dockerfile, Failure> {
     if file == Some(Path::new("-")) {
-        return Ok(("-".to_owned(), text(standard_input()?), None));
+        return Ok(Dockerfile { file: "-".to_owned(), path: None, text: text(standard_input()?), ignore: None });
     }
     let path = match file {
         // As docker: a path that is not there may be meant from the context's folder.
@@ -119,7 +128,7 @@ fn dockerfile(folder: &Path, file: Option<&Path>) -> Result<(String, String, Opt
             let own = path.with_file_name(
                 [path.file_name().unwrap_or_default(), OsStr::new(".dockerignore")].join(OsStr::new("")),
             );
-            Ok((shown, text(bytes), ignore_file(&own)?))
+            Ok(Dockerfile { file: shown, text: text(bytes), ignore: ignore_file(&own)?, path: Some(path) })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(&shown, folder)),
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {

@@ -4,17 +4,17 @@
 //! attributes to nothing; one below it gives them to what is made and to what is there. A file replaces a file, and
 //! neither a folder a file nor a file a folder.
 
+mod leaf;
+
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chmodat, chownat, linkat, mkdirat, mknodat,
-    openat, readlinkat, statat, symlinkat, unlinkat, utimensat,
+    AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chmodat, chownat, mkdirat, openat, statat,
 };
 use rustix::io::Errno;
 
@@ -25,6 +25,7 @@ use crate::fault::reason;
 use crate::root::{LastLink, Root, kind, split};
 use crate::select::Verdict;
 use crate::tree::list;
+use leaf::Leaf;
 
 /// Who owns what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +151,8 @@ impl<'a> Writer<'a> {
             .root
             .open_folder(from_parent)
             .map_err(|error| WriteError::Source { path: selected.path.clone(), source: error })?;
-        self.entry(from.as_fd(), from_name, &selected.path, &selected.stat, to.as_fd(), name, &target)
+        let (from, path, stat) = (from.as_fd(), selected.path.as_path(), &selected.stat);
+        self.leaf(&Leaf { from, from_name, path, stat, to: to.as_fd(), name, target: &target })
     }
 
     /// The folder at `destination`, made where it does not exist: its path below the tree's root, free of links.
@@ -230,7 +232,16 @@ impl<'a> Writer<'a> {
                 self.open_levels(levels)?;
                 let level = &levels[last];
                 let to = level.to.as_ref().expect("it has just been opened");
-                self.entry(level.from.as_fd(), name, &path, &stat, to.as_fd(), name, &target)?;
+                let from = level.from.as_fd();
+                self.leaf(&Leaf {
+                    from,
+                    from_name: name,
+                    path: &path,
+                    stat: &stat,
+                    to: to.as_fd(),
+                    name,
+                    target: &target,
+                })?;
             }
         }
         self.finish_folder(&levels[last])
@@ -290,85 +301,6 @@ impl<'a> Writer<'a> {
         rustix::fs::fchmod(to, Mode::from_raw_mode(self.mode_of(&level.stat))).map_err(failed)?;
         attributes::copy(level.from.as_fd(), to.as_fd()).map_err(failed)?;
         rustix::fs::futimens(to, &times(&level.stat)).map_err(failed)
-    }
-
-    /// Copies what is not a folder.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a place in the source and a place in the tree, each open, named and shown"
-    )]
-    fn entry(
-        &mut self,
-        from: BorrowedFd<'_>,
-        from_name: &OsStr,
-        from_path: &Path,
-        stat: &Stat,
-        to: BorrowedFd<'_>,
-        name: &OsStr,
-        target: &Path,
-    ) -> Result<(), WriteError> {
-        let failed = |error: Errno| system(target, error);
-        match unlinkat(to, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => (),
-            Err(Errno::ISDIR | Errno::PERM) => return Err(WriteError::FileOverFolder(target.to_owned())),
-            Err(error) => return Err(failed(error)),
-        }
-        match kind(stat) {
-            FileType::RegularFile => {
-                let inode = (stat.st_dev, stat.st_ino);
-                if stat.st_nlink > 1 {
-                    if let Some(first) = self.links.get(&inode) {
-                        return linkat(self.tree, first, to, name, AtFlags::empty()).map_err(failed);
-                    }
-                    self.links.insert(inode, target.to_owned());
-                }
-                self.file(from, from_name, from_path, stat, to, name, target)
-            }
-            FileType::Symlink => {
-                let link = readlinkat(from, from_name, Vec::new())
-                    .map_err(|error| WriteError::Source { path: from_path.to_owned(), source: error.into() })?;
-                symlinkat(link, to, name).map_err(failed)?;
-                let (uid, gid) = self.owner_of(stat);
-                chown(to, name, uid, gid).map_err(failed)?;
-                utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
-            }
-            // A socket means nothing without the process that listens on it.
-            FileType::Socket => Ok(()),
-            file_type => {
-                mknodat(to, name, file_type, Mode::from_raw_mode(0o600), stat.st_rdev).map_err(failed)?;
-                let (uid, gid) = self.owner_of(stat);
-                chown(to, name, uid, gid).map_err(failed)?;
-                chmodat(to, name, Mode::from_raw_mode(self.mode_of(stat)), AtFlags::empty()).map_err(failed)?;
-                utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
-            }
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "as for `entry`")]
-    fn file(
-        &self,
-        from: BorrowedFd<'_>,
-        from_name: &OsStr,
-        from_path: &Path,
-        stat: &Stat,
-        to: BorrowedFd<'_>,
-        name: &OsStr,
-        target: &Path,
-    ) -> Result<(), WriteError> {
-        let unreadable = |error: io::Error| WriteError::Source { path: from_path.to_owned(), source: error };
-        let failed = |error: Errno| system(target, error);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut reader =
-            File::from(openat(from, from_name, flags, Mode::empty()).map_err(|error| unreadable(error.into()))?);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut writer = File::from(openat(to, name, flags, Mode::from_raw_mode(0o600)).map_err(failed)?);
-        io::copy(&mut reader, &mut writer).map_err(|error| system(target, error))?;
-        let (uid, gid) = self.owner_of(stat);
-        rustix::fs::fchown(&writer, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(failed)?;
-        rustix::fs::fchmod(&writer, Mode::from_raw_mode(self.mode_of(stat))).map_err(failed)?;
-        // After the owner: changing it drops file capabilities.
-        attributes::copy(reader.as_fd(), writer.as_fd()).map_err(failed)?;
-        rustix::fs::futimens(&writer, &times(stat)).map_err(failed)
     }
 
     fn owner_of(&self, stat: &Stat) -> (u32, u32) {
