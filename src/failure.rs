@@ -43,6 +43,13 @@ impl Failure {
         Self { fault: Fault::Command, status: Some(status), message: String::new(), help: None }
     }
 
+    /// Ends the program with this status, and not with that of the fault.
+    #[must_use]
+    pub fn exit(mut self, status: u8) -> Self {
+        self.status = Some(status);
+        self
+    }
+
     /// Adds what to do; begins with a verb.
     #[must_use]
     pub fn help(mut self, help: impl Display) -> Self {

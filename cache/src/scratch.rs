@@ -61,8 +61,11 @@ impl Session {
             let name = format!("{}-{}", std::process::id(), unique());
             let path = self.all.join(name);
             fs::DirBuilder::new().mode(0o700).create(&path).at("create the folder", &path)?;
-            let lock = File::open(&path).at("open", &path)?;
             // Another process may take the folder for a dead one's before it is locked; then it is made anew.
+            let lock = match File::open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                opened => opened.at("open", &path)?,
+            };
             if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && path.exists() {
                 return Ok((path, lock));
             }

@@ -198,6 +198,24 @@ fn many_threads_may_begin_one_store() {
 }
 
 #[test]
+fn beginning_work_and_clearing_up_after_the_dead_do_not_meet() {
+    let (_folder, store) = store();
+    // Each that opens the store drops what nobody holds: also what another has made and not yet locked.
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let store = Store::open(store.root()).unwrap();
+                    let scratch = store.scratch().unwrap();
+                    fs::write(scratch.path().join("x"), "").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(files(&store.root().join("tmp")), [""; 0]);
+}
+
+#[test]
 fn shared_folders_keep_what_is_in_them_and_lock_as_they_say() {
     let (_folder, store) = store();
     let open = |sharing| {

@@ -74,9 +74,9 @@ pub fn run(arguments: &Run, paint: Paint) -> Result<(), Failure> {
     let container = Container { spec, streams, ports: ports.map_err(Failure::input)? };
     let notice = |notice: container::Notice| tell(&format!("{} {}\n", paint.yellow("note:"), notice.text()));
     let outcome = container::run(&container, notice).map_err(|error| {
-        let failure = Failure::new(error.fault(), &error);
-        match error.help() {
-            Some(help) => failure.help(help),
+        let failure = Failure::new(error.fault(), &error).perhaps_help(error.help());
+        match error.status() {
+            Some(status) => failure.exit(status),
             None => failure,
         }
     })?;

@@ -11,4 +11,5 @@ mod host;
 mod language;
 mod mounts;
 mod sharing;
+mod surroundings;
 mod together;

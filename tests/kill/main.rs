@@ -5,6 +5,8 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod damage;
+
 use std::fs;
 use std::process::{Child, Stdio};
 use std::thread::sleep;

@@ -44,6 +44,16 @@ impl Error {
         }
     }
 
+    /// The status by which a shell, and `docker run`, tells that a program could not be run; `None` if it is not the
+    /// program that is at fault.
+    #[must_use]
+    pub fn status(&self) -> Option<u8> {
+        match self {
+            Self::Sandbox(sandbox::Error::Failure(failure)) => failure.status(),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {

@@ -196,13 +196,14 @@ impl Failure {
         Some(help.to_owned())
     }
 
-    /// The status by which a shell, and `docker run`, tells that a program could not be run.
+    /// The status by which a shell, and `docker run`, tells that a program could not be run; `None` if it is not the
+    /// program that is at fault.
     #[must_use]
-    pub fn status(&self) -> i32 {
+    pub fn status(&self) -> Option<u8> {
         match self {
-            Self::NoProgram { .. } => 127,
-            Self::Program { .. } => 126,
-            _ => 125,
+            Self::NoProgram { .. } => Some(127),
+            Self::Program { .. } => Some(126),
+            _ => None,
         }
     }
 

@@ -48,11 +48,11 @@ fn programs_that_are_not_there() {
     };
     let missing = failure(&["nosuch"]);
     assert_eq!(missing, Failure::NoProgram { program: "nosuch".into(), searched: true });
-    assert_eq!((missing.fault(), missing.status()), (Fault::Command, 127));
+    assert_eq!((missing.fault(), missing.status()), (Fault::Command, Some(127)));
     assert_eq!(missing.to_string(), "`nosuch` is not a program of the tree (in no folder of `PATH`)");
     assert_eq!(failure(&["/nosuch"]), Failure::NoProgram { program: "/nosuch".into(), searched: false });
     assert_eq!(failure(&["/etc/passwd"]), Failure::Program { program: "/etc/passwd".into(), errno: libc::EACCES });
-    assert_eq!(failure(&["/etc/passwd"]).status(), 126);
+    assert_eq!(failure(&["/etc/passwd"]).status(), Some(126));
     assert_eq!(failure(&[""]), Failure::NoProgram { program: String::new(), searched: true });
     std::fs::write(little.lower().join("bin/odd"), "#!/no/interpreter\n").unwrap();
     output(&little.script("chmod 755 /bin/odd"));
