@@ -74,7 +74,7 @@ fn cleans_up(command: &Simple) -> bool {
 }
 
 fn is_turned_off(command: &Simple, fetch: &Fetch, run: &Run) -> bool {
-    let is_set = |name: &str| run.env.iter().any(|(found, value)| found == name && !value.is_empty());
+    let is_set = |name: &str| run.env.iter().any(|(found, value)| &**found == name && !value.is_empty());
     match fetch.installer {
         Installer::Apk => command.has_option("--no-cache"),
         Installer::Pip => command.has_option("--no-cache-dir") || is_set("PIP_NO_CACHE_DIR"),
@@ -85,7 +85,7 @@ fn is_turned_off(command: &Simple, fetch: &Fetch, run: &Run) -> bool {
 
 /// The folders that the program keeps packages in.
 fn targets(fetch: &Fetch, run: &Run, is_fetched: bool) -> Vec<String> {
-    let variable = |name: &str| run.env.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
+    let variable = |name: &str| run.env.iter().rev().find(|(found, _)| &**found == name).map(|(_, value)| &**value);
     let home = variable("HOME").filter(|home| !home.is_empty()).unwrap_or("/root");
     let below = |folder: &str| vec![format!("{home}/{folder}")];
     let fixed = |folders: &[&str]| folders.iter().map(|folder| (*folder).to_owned()).collect();
