@@ -1,5 +1,7 @@
 //! `build --call`: questions about a Dockerfile, answered in BuildKit's JSON or in docker's columns.
 
+use std::fmt::Write;
+
 use layercake_compiler::subrequest::{Argument, Credential, Outline, OutlineOutcome, Targets, outline, targets};
 use serde::Serialize;
 
@@ -82,10 +84,10 @@ fn targets_table(targets: &Targets) -> String {
 fn outline_tables(outline: &Outline) -> String {
     let mut text = String::new();
     if !outline.name.is_empty() {
-        text += &format!("TARGET:      {}\n", outline.name);
+        let _ = writeln!(text, "TARGET:      {}", outline.name);
     }
     if !outline.description.is_empty() {
-        text += &format!("DESCRIPTION: {}\n", outline.description);
+        let _ = writeln!(text, "DESCRIPTION: {}", outline.description);
     }
     let argument =
         |argument: &Argument| vec![argument.name.clone(), argument.value.clone(), argument.description.clone()];
@@ -97,7 +99,8 @@ fn outline_tables(outline: &Outline) -> String {
     ];
     for (headings, rows) in lists.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         let headings = headings.into_iter().map(str::to_owned).collect();
-        text += &format!("\n{}", table::render(&[vec![headings], rows].concat()));
+        text.push('\n');
+        text.push_str(&table::render(&[vec![headings], rows].concat()));
     }
     text.trim_start().to_owned()
 }

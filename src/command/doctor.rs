@@ -1,5 +1,7 @@
 //! `doctor`: what this machine allows, and what is lost without the rest.
 
+use std::fmt::Write;
+
 use layercake_executor::namespace;
 use layercake_executor::probe::{Fact, State, facts};
 
@@ -32,7 +34,7 @@ fn describe(fact: &Fact, width: usize, paint: Paint) -> String {
     let mut text = format!("{state}  {subject:width$}  {}\n", fact.detail);
     for (name, line) in [("lost", fact.consequence), ("help", fact.help.as_deref())] {
         if let Some(line) = line {
-            text += &format!("         {:width$}  {}\n", "", paint.dim(format!("{name}: {line}")));
+            let _ = writeln!(text, "         {:width$}  {}", "", paint.dim(format!("{name}: {line}")));
         }
     }
     text

@@ -131,6 +131,6 @@ mod tests {
         let [(part, labelled)] = &shown(&text, &[(place, place + 1)])[..] else { panic!("one part") };
         assert!(part.len() <= 2 * AROUND && part.contains("éb") && labelled == &["b"], "{part}");
         let [(part, labelled)] = &shown(&text, &[(0, text.len())])[..] else { panic!("one part") };
-        assert!(part.len() <= AROUND && labelled == &[part.clone()], "{part}");
+        assert!(part.len() <= AROUND && labelled == std::slice::from_ref(part), "{part}");
     }
 }

@@ -41,9 +41,12 @@ fn parsing(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Writes a Dockerfile of so many instructions.
+type Writer = fn(usize) -> String;
+
 /// Text to plan. Every target is measured with the parsing of its file and without.
 fn compiling(criterion: &mut Criterion) {
-    let shapes: [(&str, fn(usize) -> String); 3] =
+    let shapes: [(&str, Writer); 3] =
         [("services", dockerfile::services), ("chain", dockerfile::chain), ("environments", dockerfile::environments)];
     for (shape, write) in shapes {
         let mut group = criterion.benchmark_group(shape);

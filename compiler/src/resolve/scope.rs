@@ -105,7 +105,7 @@ impl Scope {
     /// All variables. First come those that only earlier stages' arguments have set, then those that the image had at
     /// the beginning of the stage, then what the stage has set, in that order.
     fn all(&self) -> Vec<(&Arc<str>, &Arc<str>)> {
-        let mut all: Vec<((u8, u64), &Arc<str>, &Arc<str>)> = self
+        let mut all: Vec<_> = self
             .variables
             .iter()
             .map(|(name, variable)| {
