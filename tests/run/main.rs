@@ -115,7 +115,7 @@ fn ports_are_published() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let publish = format!("127.0.0.1:{port}:8000");
     // Process 1 gets only the signals that it asks for.
-    let serve = "trap exit TERM; while true; do echo served | nc -l -p 8000; done";
+    let serve = "trap exit TERM; while true; do echo served | nc -l -p 8000 & wait; done";
     let mut container = home.command(["run", "--rm", "-p", &publish, "base", "sh", "-c", serve]).spawn().unwrap();
     let start = Instant::now();
     let mut text = String::new();
