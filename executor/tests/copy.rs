@@ -45,6 +45,11 @@ fn harvest(folder: &Path) -> Vec<String> {
     found
 }
 
+/// Whoever runs the tests owns what they write: nobody else but root may give files away.
+fn mine() -> Owner {
+    Owner::Set { uid: rustix::process::getuid().as_raw(), gid: rustix::process::getgid().as_raw() }
+}
+
 fn everything(_: &Path, _: FileType) -> Verdict {
     Verdict::Take
 }
@@ -63,7 +68,7 @@ fn copy_filtered(
 ) -> Result<(), String> {
     let (from, to) = (Root::open(from).unwrap(), Root::open(to).unwrap());
     let source = Source { root: &from, filter };
-    let mut writer = Writer::new(&to, Owner::Kept, None);
+    let mut writer = Writer::new(&to, mine(), None);
     for selected in source.select(pattern).map_err(|error| error.to_string())? {
         writer.copy(&source, &selected, destination).map_err(|error| error.to_string())?;
     }
@@ -144,7 +149,7 @@ fn neither_replaces_a_folder_a_file_nor_a_file_a_folder() {
     let source = Source { root: &from_root, filter: &everything };
     let fail = |pattern: &str, destination: &str| {
         let selected = source.select(pattern).unwrap();
-        Writer::new(&to_root, Owner::Kept, None).copy(&source, &selected[0], destination).unwrap_err()
+        Writer::new(&to_root, mine(), None).copy(&source, &selected[0], destination).unwrap_err()
     };
     assert!(matches!(fail("dir", "/d"), WriteError::FolderOverFile(path) if path == Path::new("d/sub")));
     assert!(matches!(fail("dir", "/taken"), WriteError::FolderOverFile(path) if path == Path::new("taken")));
@@ -198,7 +203,7 @@ fn a_mode_is_for_all_that_is_written() {
     let source = Source { root: &from_root, filter: &everything };
     let mode = ModeChange::parse("750").unwrap();
     let selected = source.select("d").unwrap();
-    Writer::new(&to_root, Owner::Kept, Some(&mode)).copy(&source, &selected[0], "/new/to").unwrap();
+    Writer::new(&to_root, mine(), Some(&mode)).copy(&source, &selected[0], "/new/to").unwrap();
     for name in ["new", "new/to", "new/to/a", "new/to/sub", "new/to/sub/b"] {
         assert_eq!(fs::metadata(to.path().join(name)).unwrap().mode() & 0o7777, 0o750, "{name}");
     }
