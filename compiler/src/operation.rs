@@ -130,7 +130,7 @@ pub struct Copy {
     pub exclude: Vec<String>,
 }
 
-/// One source of a [`Copy`].
+/// One source of a [`struct@Copy`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CopySource {
     /// The slot in the step's `inputs` that it is taken from; never 0.
@@ -140,7 +140,7 @@ pub struct CopySource {
     pub path: String,
 }
 
-/// What becomes of archives among the sources of a [`Copy`].
+/// What becomes of archives among the sources of a [`struct@Copy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unpack {
