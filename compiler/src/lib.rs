@@ -64,6 +64,6 @@ pub use diagnostic::{Code, Diagnostic, Label, Severity};
 pub use fix::{Edit, apply, fix};
 pub use freeze::freeze;
 pub use lower::lower;
-pub use parse::{Keyword, Parsed, parse, parse_device};
+pub use parse::{Keyword, MAX_SOURCE, Parsed, parse, parse_device};
 pub use request::{BaseImage, BaseRequest, Bases, NamedContext, Request};
 pub use verify::{Violation, verify};

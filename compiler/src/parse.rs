@@ -52,9 +52,19 @@ impl Parsed {
     }
 }
 
-/// Reads a Dockerfile.
+/// The longest text that is read, in bytes. It is what a frontend of BuildKit can be sent (16 MiB is the limit of its gRPC
+/// messages), and some hundred times the longest file that anybody writes.
+pub const MAX_SOURCE: usize = 16 << 20;
+
+/// Reads a Dockerfile. One that is longer than [`MAX_SOURCE`] is not looked at.
 #[must_use]
 pub fn parse(source: &str) -> Parsed {
+    if source.len() > MAX_SOURCE {
+        let message = format!("the Dockerfile is larger than {MAX_SOURCE} bytes");
+        let error = Diagnostic::about_request(Code::TooLarge, message);
+        let error = error.help("put what is large into files of the context, and `COPY` or mount them");
+        return Parsed { source: Source::new(""), ast: Ast::default(), diagnostics: vec![error] };
+    }
     let mut reader = Reader { ast: Ast::default(), diagnostics: Vec::new() };
     reader.read(source);
     let Reader { ast, diagnostics } = reader;

@@ -3,6 +3,7 @@
 //! The order and the rules are those of BuildKit's `dockerfile2llb`. It stops for base images that the caller has to find
 //! out about, and starts anew with what was found.
 
+mod budget;
 mod config;
 mod epoch;
 mod expand;
@@ -28,6 +29,8 @@ use crate::lint;
 use crate::parse::Parsed;
 use crate::program::{Program, StageId};
 use crate::request::{BaseRequest, Bases, Request};
+
+use budget::Budget;
 
 pub(crate) use outline::{ArgumentUse, CredentialUse, Usage};
 
@@ -56,7 +59,8 @@ pub(crate) enum Resolution {
 
 /// Resolves a Dockerfile. `findings` gets all errors and warnings, those of the parser too.
 ///
-/// `None` if there are errors.
+/// `None` if there are errors. One that is found does not keep the rest from being looked at, unless the rest would only
+/// look wrong because of it.
 pub(crate) fn resolve(
     parsed: &Parsed,
     request: &Request,
@@ -65,7 +69,7 @@ pub(crate) fn resolve(
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Resolution> {
     findings.extend(parsed.diagnostics.iter().cloned());
-    if has_errors(findings) {
+    if !stage::are_certain(parsed) {
         return None;
     }
     let stages = stage::split(&parsed.ast, findings)?;
@@ -79,17 +83,17 @@ pub(crate) fn resolve(
     };
     let escape = parsed.ast.escape.character();
     let globals = globals::resolve(&parsed.ast, &stages, request, target_name, findings)?;
-    let headers = header::resolve(&stages, request, &globals, escape, findings)?;
+    let headers = header::resolve(&stages, request, &globals, escape, findings);
     let source_date_epoch = epoch::resolve(request, &globals, &headers, findings);
-    let target = target(request, &headers, findings)?;
-    let links = link::resolve(&stages, &headers, request, findings)?;
+    let target = target(request, &headers, findings);
+    let links = link::resolve(&stages, &headers, request, findings);
     link::check_cycles(&stages, &headers, &links, findings)?;
+    let target = target?;
 
-    let reach = reach::find(&stages, &headers, links, target, request, bases, extent, findings);
-    if has_errors(findings) {
-        return None;
-    }
-    if !reach.missing.is_empty() {
+    let mut budget = Budget::new();
+    let reach = reach::find(&stages, &headers, links, target, request, bases, extent, &mut budget, findings);
+    let certainty = if has_errors(findings) { Certainty::Guess } else { Certainty::Sure };
+    if certainty == Certainty::Sure && !reach.missing.is_empty() {
         return Some(Resolution::NeedsBases(reach.missing));
     }
     let facts = walk::Facts {
@@ -101,14 +105,24 @@ pub(crate) fn resolve(
         request,
         bases,
         globals: &globals,
+        certainty,
     };
-    let walked = walk::stages(&facts, findings);
+    let walked = walk::stages(&facts, &mut budget, findings);
     if has_errors(findings) {
         return None;
     }
     let usage = outline::usage(&facts, &walked, target);
     let program = Box::new(Program { source_date_epoch, ..walked.into_program(target, request)? });
     Some(Resolution::Resolved { program, usage })
+}
+
+/// How much can be relied on while the instructions are walked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Certainty {
+    /// Everything before was right, and all bases are known.
+    Sure,
+    /// There are errors already, and the caller is not asked for bases: a variable that is not set may well be.
+    Guess,
 }
 
 fn has_errors(findings: &[Diagnostic]) -> bool {

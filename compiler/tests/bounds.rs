@@ -124,3 +124,49 @@ fn a_chain_of_many_stages_that_copy_from_each_other_needs_no_deep_stack() {
     let text: String = (0..20_000).map(stage).collect();
     assert_eq!(compiled(&text).unwrap().plan.steps.len(), 20_002);
 }
+
+#[test]
+fn what_a_file_grows_into_is_bounded() {
+    let long = "x".repeat(1 << 20);
+    let many = |line: &str| line.repeat(10_000);
+    let growing = [
+        ("history", format!("FROM scratch\nENV a={long}\n{}", many("ENV b=$a\n"))),
+        ("arguments of a history", format!("FROM scratch\nARG a={long}\n{}", many("RUN true\n"))),
+        ("ports", format!("FROM scratch\n{}", many("EXPOSE 1-65535\n"))),
+        ("folders", format!("FROM scratch\n{}", format!("WORKDIR {}\n", &long[..1000]).repeat(10_000))),
+        ("users", format!("FROM scratch\nUSER {long}\n{}", many("RUN true\n"))),
+        (
+            "what stages inherit",
+            format!("FROM scratch AS s0\nCMD [\"{long}\"]\n{}", {
+                let stages = (1..10_000).map(|stage| format!("FROM s{} AS s{stage}\n", stage - 1));
+                stages.collect::<String>()
+            }),
+        ),
+        (
+            "triggers",
+            format!("FROM scratch AS s\nONBUILD RUN {long}\n{}", {
+                let stages = (1..10_000).map(|stage| format!("FROM s AS s{stage}\nCOPY --from=s{} a b\n", stage - 1));
+                stages.skip(1).collect::<String>()
+            }),
+        ),
+        (
+            "variables of commands",
+            format!("FROM scratch\n{}", {
+                let pairs = (0..100_000).map(|number| format!("ENV v{number}=x\nRUN true\n"));
+                pairs.collect::<String>()
+            }),
+        ),
+    ];
+    for (what, text) in growing {
+        assert_eq!(codes(&compiled(&text).unwrap_err()), [Code::TooLarge], "{what}");
+    }
+    let ports = "FROM scratch\nEXPOSE ".to_owned() + &"1-65535 ".repeat(100_000);
+    assert_eq!(codes(&compiled(&ports).unwrap_err()), [Code::TooLarge]);
+}
+
+#[test]
+fn a_text_that_is_too_long_is_not_looked_at() {
+    let text = format!("FROM scratch\nRUN {}\n", "\0".repeat(layercake_compiler::MAX_SOURCE));
+    assert_eq!(codes(&parse(&text).diagnostics), [Code::TooLarge]);
+    assert_eq!(codes(&compiled(&text).unwrap_err()), [Code::TooLarge]);
+}

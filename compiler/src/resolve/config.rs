@@ -2,7 +2,7 @@
 
 use super::link::Task;
 use super::walk::{StageWalk, Step, is_never_set};
-use super::{expand, port, signal};
+use super::{port, signal};
 use crate::ast::{ArgDeclaration, CommandLine, HealthTest, Healthcheck, Pair, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::operation::{MakeDir, Operation};
@@ -32,7 +32,7 @@ impl StageWalk<'_> {
             self.image.scope.declare(name, value.as_deref());
             texts.push(value.map_or_else(|| name.clone(), |value| format!("{name}={value}")));
         }
-        self.note(format!("ARG {}", texts.join(" ")))
+        self.note(task, format!("ARG {}", texts.join(" ")))
     }
 
     /// The pairs of `ENV` and `LABEL`, expanded: all of them before any takes effect.
@@ -48,7 +48,7 @@ impl StageWalk<'_> {
             self.image.scope.set(&name, &value);
             created_by.extend([" ", &name, "=", &value]);
         }
-        self.note(created_by)
+        self.note(task, created_by)
     }
 
     pub(super) fn label_instruction(&mut self, task: &Task<'_>, pairs: &[Pair]) -> Step {
@@ -58,7 +58,7 @@ impl StageWalk<'_> {
             created_by.extend([" ", &name, "=", &value]);
             self.image.labels.insert(&name, value);
         }
-        self.note(created_by)
+        self.note(task, created_by)
     }
 
     /// The argument vector of `CMD` and `ENTRYPOINT`.
@@ -81,7 +81,7 @@ impl StageWalk<'_> {
         self.overridden(task, earlier);
         self.image.cmd = self.with_shell(task, command);
         self.image.args_escaped = true;
-        self.note(format!("CMD {}", go::quoted_list(&self.image.cmd)))
+        self.note(task, format!("CMD {}", go::quoted_list(&self.image.cmd)))
     }
 
     pub(super) fn entrypoint(&mut self, task: &Task<'_>, command: &CommandLine) -> Step {
@@ -92,7 +92,7 @@ impl StageWalk<'_> {
         if self.last.cmd.is_none() {
             self.image.cmd.clear();
         }
-        self.note(format!("ENTRYPOINT {}", go::quoted_list(&self.image.entrypoint)))
+        self.note(task, format!("ENTRYPOINT {}", go::quoted_list(&self.image.entrypoint)))
     }
 
     fn overridden(&mut self, task: &Task<'_>, earlier: Option<Span>) {
@@ -126,7 +126,7 @@ impl StageWalk<'_> {
             start_interval: check.start_interval,
             retries: check.retries,
         });
-        self.note(created_by)
+        self.note(task, created_by)
     }
 
     pub(super) fn expose(&mut self, task: &Task<'_>, words: &[Word]) -> Step {
@@ -134,10 +134,7 @@ impl StageWalk<'_> {
         words.sort_by(|a, b| a.text.cmp(&b.text));
         let mut ports = Vec::new();
         for word in words {
-            let scope = &self.image.scope;
-            let expanded = Lexer::new(self.facts.escape)
-                .expand(&word.text, &|name| scope.get(name))
-                .map_err(|error| Box::new(expand::error(word, &error, task.at)))?;
+            let expanded = self.expansion(task, word, &Lexer::new(self.facts.escape))?;
             for text in expanded.words {
                 let mut warnings = Vec::new();
                 let parsed = port::parse(&text, task.at, &mut warnings).map_err(|message| {
@@ -147,12 +144,17 @@ impl StageWalk<'_> {
                 let warnings = warnings.into_iter().map(|warning| warning.label(word.span, ""));
                 self.warn(task, warnings);
                 ports.extend(parsed?);
+                if ports.len() > port::ALL {
+                    let error = Diagnostic::error(Code::TooLarge, task.at, "these are more ports than there are");
+                    return Err(Box::new(error.label(word.span, "").help("name each port once")));
+                }
             }
         }
+        self.budget.spend(ports.len() * size_of::<String>() * 4, task.at)?;
         for port in &ports {
             self.image.ports.insert(port, ());
         }
-        self.note(format!("EXPOSE {}", go::list(&ports)))
+        self.note(task, format!("EXPOSE {}", go::list(&ports)))
     }
 
     pub(super) fn volume(&mut self, task: &Task<'_>, folders: &[Word]) -> Step {
@@ -166,7 +168,7 @@ impl StageWalk<'_> {
         for folder in &expanded {
             self.image.volumes.insert(folder, ());
         }
-        self.note(format!("VOLUME {}", go::list(&expanded)))
+        self.note(task, format!("VOLUME {}", go::list(&expanded)))
     }
 
     pub(super) fn stop_signal(&mut self, task: &Task<'_>, word: &Word) -> Step {
@@ -176,7 +178,7 @@ impl StageWalk<'_> {
             return Err(Box::new(error.label(word.span, "").help("write a name such as `SIGTERM`, or a number")));
         }
         self.image.stop_signal.clone_from(&signal);
-        self.note(format!("STOPSIGNAL {signal}"))
+        self.note(task, format!("STOPSIGNAL {signal}"))
     }
 
     pub(super) fn workdir(&mut self, task: &Task<'_>, word: &Word) -> Step {
@@ -194,11 +196,10 @@ impl StageWalk<'_> {
         }
         let created_by = format!("WORKDIR {}", self.image.workdir);
         if self.image.workdir == "/" {
-            return self.note(created_by);
+            return self.note(task, created_by);
         }
         let owner = Some(self.image.user.clone()).filter(|user| !user.is_empty());
         let operation = Operation::MakeDir(MakeDir { path: path::clean(&self.image.workdir), owner });
-        self.state(task, operation, Vec::new(), created_by);
-        Ok(())
+        self.state(task, operation, Vec::new(), created_by)
     }
 }

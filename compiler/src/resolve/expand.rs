@@ -17,6 +17,10 @@ pub(super) fn error(word: &Word, error: &ExpansionError, instruction: Span) -> D
     match error {
         ExpansionError::Unclosed(_) => diagnostic.help("close the quote, or put a backslash before it"),
         ExpansionError::MissingBrace => diagnostic.help("close the expression with `}`"),
+        // BuildKit's scanner has this character for the end of the text.
+        ExpansionError::UnsupportedModifier(modifier) if modifier.ends_with('\u{fffd}') => {
+            diagnostic.help("close the expression with `}`")
+        }
         ExpansionError::MissingSlash => diagnostic.help("write `${name/pattern/replacement}`"),
         ExpansionError::BadSubstitution | ExpansionError::UnsupportedModifier(_) => diagnostic.help(
             "use `${name}`, `${name:-default}`, `${name:+value}`, `${name:?message}`, `${name#prefix}`, \

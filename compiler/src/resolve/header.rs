@@ -76,21 +76,21 @@ impl Headers {
     }
 }
 
-/// Resolves all `FROM`s: first what variables in them are, then what the names mean.
+/// Resolves all `FROM`s: first what variables in them are, then what the names mean. One that is wrong stands for the
+/// empty tree, so that nothing else looks wrong for it.
 pub(super) fn resolve(
     stages: &[StageSyntax<'_>],
     request: &Request,
     globals: &Globals,
     escape: char,
     findings: &mut Vec<Diagnostic>,
-) -> Option<Headers> {
+) -> Headers {
     let mut expanded = Vec::with_capacity(stages.len());
     for stage in stages {
         expanded
             .push(expand_one(stage, request, globals, escape, findings).map_err(|error| findings.push(*error)).ok());
     }
     let mut headers = Headers::default();
-    let mut is_complete = true;
     for (place, (stage, expanded)) in stages.iter().zip(expanded).enumerate() {
         let name = stage.from.name.as_ref().map(|name| name.name.clone());
         let label = name.clone().unwrap_or_else(|| place.to_string());
@@ -101,8 +101,6 @@ pub(super) fn resolve(
             let Expansion { base: written, platform, uses } = expanded;
             Some(Header { label: label.clone(), base, written, platform, is_replaced, uses })
         });
-        is_complete &= header.is_some();
-        // What follows may name a stage that is wrong; it stands for something so that nothing else looks wrong.
         headers.list.push(header.unwrap_or_else(|| Header {
             label,
             base: Meaning::Scratch,
@@ -115,7 +113,7 @@ pub(super) fn resolve(
             headers.by_name.insert(name, StageId(place));
         }
     }
-    is_complete.then_some(headers)
+    headers
 }
 
 /// A `FROM` without variables.

@@ -77,6 +77,13 @@ impl ImageState {
         Self { scope: self.scope.clone().inherited(), on_build: Vec::new(), ..self.clone() }
     }
 
+    /// How many bytes of it each stage that starts from it has of its own.
+    pub(super) fn weight(&self) -> usize {
+        let lists = [&self.entrypoint, &self.cmd, &self.shell];
+        let texts = [&self.workdir, &self.user, &self.stop_signal];
+        lists.into_iter().flatten().chain(texts).map(String::len).sum()
+    }
+
     /// The shell of shell-form commands.
     pub(super) fn shell(&self) -> Vec<String> {
         match (self.shell.is_empty(), self.platform.os.as_str()) {

@@ -49,14 +49,13 @@ pub(super) enum Provenance {
     Trigger,
 }
 
-/// The tasks of all stages, without triggers.
+/// The tasks of all stages, without triggers, and without those whose links lead nowhere.
 pub(super) fn resolve<'a>(
     stages: &[StageSyntax<'a>],
     headers: &Headers,
     request: &Request,
     findings: &mut Vec<Diagnostic>,
-) -> Option<Vec<Vec<Task<'a>>>> {
-    let mut is_complete = true;
+) -> Vec<Vec<Task<'a>>> {
     let mut all = Vec::with_capacity(stages.len());
     for stage in stages {
         let mut tasks = Vec::with_capacity(stage.body.len());
@@ -68,15 +67,12 @@ pub(super) fn resolve<'a>(
                     provenance: Provenance::File,
                     links,
                 }),
-                Err(error) => {
-                    findings.push(*error);
-                    is_complete = false;
-                }
+                Err(error) => findings.push(*error),
             }
         }
         all.push(tasks);
     }
-    is_complete.then_some(all)
+    all
 }
 
 /// A task for an instruction that an image or stage put off.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Extent;
+use super::budget::Budget;
 use super::header::{Headers, Meaning};
 use super::link::{Provenance, Task, trigger};
 use super::scope::MAX_CANDIDATES;
@@ -37,6 +38,7 @@ pub(super) fn find<'a>(
     request: &Request,
     bases: &Bases,
     extent: Extent,
+    budget: &mut Budget,
     findings: &mut Vec<Diagnostic>,
 ) -> Reach<'a> {
     let mut reach = Reach { tasks, is_needed: vec![false; stages.len()], missing: Vec::new() };
@@ -82,6 +84,10 @@ pub(super) fn find<'a>(
         }
         let mut run_first = Vec::new();
         for text in triggers {
+            if let Err(error) = budget.spend(text.len(), at) {
+                findings.push(*error);
+                return reach;
+            }
             let parsed = parse_trigger(&text).map_err(|error| in_trigger(error, &text, at));
             match parsed.and_then(|instruction| {
                 trigger(instruction, at, headers, request).map_err(|error| in_trigger(*error, &text, at))

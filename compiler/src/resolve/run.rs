@@ -55,8 +55,7 @@ impl StageWalk<'_> {
             security: run.security,
             devices: devices.collect(),
         });
-        self.state(task, operation, inputs, created_by);
-        Ok(())
+        self.state(task, operation, inputs, created_by)
     }
 
     /// The command without its shell, and the script that it runs, if it is one that names its interpreter.

@@ -144,8 +144,7 @@ impl StageWalk<'_> {
             link: copied.link,
             exclude: copied.exclude.iter().map(|word| word.text.clone()).collect(),
         });
-        self.state(task, operation, inputs.trees, created_by);
-        Ok(())
+        self.state(task, operation, inputs.trees, created_by)
     }
 
     /// The value of a flag; an empty one counts as none.

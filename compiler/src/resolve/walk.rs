@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Certainty;
+use super::budget::Budget;
 use super::expand;
 use super::globals::Globals;
 use super::header::{Headers, Meaning};
@@ -18,7 +20,7 @@ use crate::plan::Origin;
 use crate::platform::Platform;
 use crate::program::{Entry, Program, Stage, StageId, Statement, Tree};
 use crate::request::{Bases, Request};
-use crate::shell::Lexer;
+use crate::shell::{Expanded, ExpansionError, Lexer};
 use crate::source::{Source, Span};
 use crate::{go, lint};
 
@@ -33,6 +35,7 @@ pub(super) struct Facts<'a> {
     pub(super) request: &'a Request,
     pub(super) bases: &'a Bases,
     pub(super) globals: &'a Globals,
+    pub(super) certainty: Certainty,
 }
 
 /// The stages that were walked; `None` for those that are not needed.
@@ -68,12 +71,12 @@ impl Walked {
 }
 
 /// Walks all stages that are needed.
-pub(super) fn stages(facts: &Facts<'_>, findings: &mut Vec<Diagnostic>) -> Walked {
+pub(super) fn stages(facts: &Facts<'_>, budget: &mut Budget, findings: &mut Vec<Diagnostic>) -> Walked {
     let mut walked = Walked { stages: Vec::with_capacity(facts.stages.len()) };
     for id in (0..facts.stages.len()).map(StageId) {
-        let stage = facts.reach.is_needed[id.0].then(|| {
+        let stage = (facts.reach.is_needed[id.0] && !budget.is_spent()).then(|| {
             let (image, base) = begin(facts, id, &walked, findings);
-            StageWalk::new(facts, id, image, findings).walk(base)
+            StageWalk::new(facts, id, image, budget, findings).walk(base)
         });
         walked.stages.push(stage);
     }
@@ -128,6 +131,9 @@ pub(super) struct StageWalk<'w> {
     statements: Vec<Statement>,
     history: Vec<Entry>,
     pub(super) last: LastOfKind,
+    /// Whether the present instruction uses a variable that may be set without our knowing.
+    is_doubtful: bool,
+    pub(super) budget: &'w mut Budget,
     findings: &'w mut Vec<Diagnostic>,
 }
 
@@ -142,7 +148,13 @@ pub(super) struct LastOfKind {
 pub(super) type Step<T = ()> = Result<T, Box<Diagnostic>>;
 
 impl<'w> StageWalk<'w> {
-    fn new(facts: &'w Facts<'w>, id: StageId, image: ImageState, findings: &'w mut Vec<Diagnostic>) -> Self {
+    fn new(
+        facts: &'w Facts<'w>,
+        id: StageId,
+        image: ImageState,
+        budget: &'w mut Budget,
+        findings: &'w mut Vec<Diagnostic>,
+    ) -> Self {
         Self {
             facts,
             id,
@@ -151,6 +163,8 @@ impl<'w> StageWalk<'w> {
             statements: Vec::new(),
             history: Vec::new(),
             last: LastOfKind::default(),
+            is_doubtful: false,
+            budget,
             findings,
         }
     }
@@ -159,8 +173,17 @@ impl<'w> StageWalk<'w> {
         let facts = self.facts;
         let instruction = facts.stages[self.id.0].instruction;
         let base = self.enter(base, instruction);
+        if let Err(error) = self.budget.spend(self.image.weight(), instruction.span) {
+            self.findings.push(*error);
+        }
         for task in &facts.reach.tasks[self.id.0] {
-            if let Err(error) = self.run(task) {
+            if self.budget.is_spent() {
+                break;
+            }
+            self.is_doubtful = false;
+            if let Err(error) = self.run(task)
+                && !self.is_doubtful
+            {
                 self.findings.push(task.locate(*error));
             }
         }
@@ -214,18 +237,18 @@ impl<'w> StageWalk<'w> {
             Command::Expose(ports) => self.expose(task, ports),
             Command::User(user) => {
                 self.image.user = self.expand(task, user)?;
-                self.note(format!("USER {}", self.image.user))
+                self.note(task, format!("USER {}", self.image.user))
             }
             Command::Volume(folders) => self.volume(task, folders),
             Command::Workdir(folder) => self.workdir(task, folder),
             Command::StopSignal(signal) => self.stop_signal(task, signal),
             Command::Shell(words) => {
                 self.image.shell = words.iter().map(|word| word.text.clone()).collect();
-                self.note(format!("SHELL {}", go::list(&self.image.shell)))
+                self.note(task, format!("SHELL {}", go::list(&self.image.shell)))
             }
             Command::Maintainer(author) => {
                 self.image.author = Some(author.text.clone());
-                self.note(format!("MAINTAINER {}", author.text))
+                self.note(task, format!("MAINTAINER {}", author.text))
             }
             Command::Onbuild(onbuild) => {
                 self.image.on_build.push(onbuild.expression.clone());
@@ -245,10 +268,8 @@ impl<'w> StageWalk<'w> {
         if !word.text.contains(['$', '\'', '"', '<', lexer.escape]) {
             return Ok(word.text.clone());
         }
+        let expanded = self.expansion(task, word, lexer)?;
         let scope = &self.image.scope;
-        let expanded = lexer
-            .expand(&word.text, &|name| scope.get(name))
-            .map_err(|error| Box::new(expand::error(word, &error, task.at)))?;
         for variable in expanded.unmatched {
             if scope.is_declared(&variable.name) || is_never_set(&variable.name) {
                 continue;
@@ -257,6 +278,19 @@ impl<'w> StageWalk<'w> {
             self.findings.push(task.locate(lint::variables::undefined(&variable, word, known, task.at)));
         }
         Ok(expanded.text)
+    }
+
+    /// What a word is, with the variables in it that are not set.
+    pub(super) fn expansion(&mut self, task: &Task<'_>, word: &Word, lexer: &Lexer) -> Step<Expanded> {
+        let scope = &self.image.scope;
+        let expanded = lexer.expand(&word.text, &|name| scope.get(name));
+        if self.facts.certainty == Certainty::Guess {
+            self.is_doubtful |= match &expanded {
+                Ok(expanded) => expanded.unmatched.iter().any(|variable| !scope.is_declared(&variable.name)),
+                Err(error) => matches!(error, ExpansionError::Demanded { .. }),
+            };
+        }
+        expanded.map_err(|error| Box::new(expand::error(word, &error, task.at)))
     }
 
     pub(super) fn warn(&mut self, task: &Task<'_>, warning: impl IntoIterator<Item = Diagnostic>) {
@@ -285,7 +319,14 @@ impl<'w> StageWalk<'w> {
     }
 
     /// Adds a statement, and the history entry of its layer.
-    pub(super) fn state(&mut self, task: &Task<'_>, operation: Operation, inputs: Vec<Tree>, created_by: String) {
+    pub(super) fn state(
+        &mut self,
+        task: &Task<'_>,
+        operation: Operation,
+        inputs: Vec<Tree>,
+        created_by: String,
+    ) -> Step {
+        self.budget.spend(weight(&operation) + created_by.len(), task.at)?;
         let (line, prefix) = match task.provenance {
             Provenance::File => (self.line(&task.instruction), ""),
             Provenance::Trigger => (0, "ONBUILD "),
@@ -294,10 +335,12 @@ impl<'w> StageWalk<'w> {
         let origin = Origin { stage: self.label().to_owned(), line, name };
         self.statements.push(Statement { operation, inputs, origin });
         self.commit(created_by, Layer::OfLastStatement);
+        Ok(())
     }
 
     /// Adds a history entry without a layer.
-    pub(super) fn note(&mut self, created_by: String) -> Step {
+    pub(super) fn note(&mut self, task: &Task<'_>, created_by: String) -> Step {
+        self.budget.spend(created_by.len(), task.at)?;
         self.commit(created_by, Layer::None);
         Ok(())
     }
@@ -328,6 +371,16 @@ pub(super) struct TooEarly;
 
 /// What BuildKit writes into every history entry it makes.
 const HISTORY_COMMENT: &str = "buildkit.dockerfile.v0";
+
+/// How many bytes an operation has that may stand elsewhere in the file, once. Variables are shared, but for their list.
+fn weight(operation: &Operation) -> usize {
+    match operation {
+        Operation::Run(run) => run.env.len() * size_of::<Arc<str>>() + run.user.len() + run.workdir.len(),
+        Operation::Copy(copy) => copy.destination.len(),
+        Operation::MakeDir(folder) => folder.path.len() + folder.owner.as_ref().map_or(0, String::len),
+        _ => 0,
+    }
+}
 
 /// Whether a history entry has a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

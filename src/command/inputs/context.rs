@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use layercake_compiler::NamedContext;
 use layercake_compiler::ignore::Ignore;
+use layercake_compiler::{MAX_SOURCE, NamedContext};
 use layercake_executor::build::site::ContextFolder;
 use layercake_executor::fault::reason;
 use layercake_executor::root::Root;
@@ -123,7 +123,7 @@ fn dockerfile(folder: &Path, file: Option<&Path>) -> Result<Dockerfile, Failure>
         None => default_dockerfile(folder),
     };
     let shown = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-    match fs::read(&path) {
+    match read_bounded(&path) {
         Ok(bytes) => {
             let own = path.with_file_name(
                 [path.file_name().unwrap_or_default(), OsStr::new(".dockerignore")].join(OsStr::new("")),
@@ -136,6 +136,13 @@ fn dockerfile(folder: &Path, file: Option<&Path>) -> Result<Dockerfile, Failure>
         }
         Err(error) => Err(Failure::environment(format!("cannot read the Dockerfile `{shown}`: {}", reason(&error)))),
     }
+}
+
+/// Reads as much of a file as the compiler would look at, and a byte more, for which it refuses it.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_SOURCE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// `Dockerfile`, or as docker has it `dockerfile` where only that exists.
