@@ -18,6 +18,10 @@ use clap::Parser;
 use arguments::Arguments;
 use terminal::paint::Paint;
 
+/// Compiling makes many small values, and the threads of a build make them all at once; `docs/performance.md` has figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The child of a sandbox is this program, started again; it never returns from here.
     layercake_executor::sandbox::hook();

@@ -10,6 +10,10 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{BaseImage, Bases, Compilation, Outcome, Parsed, Request, compile, parse};
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Instructions of the files whose growth is measured; a tenth of it are stages.
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
 
