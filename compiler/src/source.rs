@@ -83,6 +83,13 @@ impl Source {
         self.lines.partition_point(|start| *start <= offset)
     }
 
+    /// A line by its number from 1, with its line break; `None` if there is none.
+    #[must_use]
+    pub fn line_span(&self, line: usize) -> Option<Span> {
+        let start = *self.lines.get(line.checked_sub(1)?)?;
+        Some(Span::new(start, self.lines.get(line).copied().unwrap_or(self.text.len())))
+    }
+
     /// The line and column of an offset.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
@@ -112,5 +119,7 @@ mod tests {
         assert_eq!(source.position(7), Position { line: 2, column: 1 });
         assert_eq!(source.position(12), Position { line: 2, column: 5 });
         assert_eq!(source.position(999).line, 3);
+        assert_eq!([1, 2, 3].map(|line| source.slice(source.line_span(line).unwrap())), ["FROM a\n", "# é b\n", ""]);
+        assert_eq!([0, 4].map(|line| source.line_span(line)), [None; 2]);
     }
 }

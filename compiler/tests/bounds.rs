@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use layercake_compiler::ast::{Arguments, Command};
+use layercake_compiler::lint::Advice;
 use layercake_compiler::platform::Platform;
-use layercake_compiler::{BaseImage, Bases, Code, Compilation, Diagnostic, Outcome, Request, Severity, compile, parse};
+use layercake_compiler::{
+    BaseImage, Bases, Checked, Code, Compilation, Diagnostic, Outcome, Request, Severity, check, compile, parse,
+};
 
 fn compiled(text: &str) -> Result<Box<Compilation>, Vec<Diagnostic>> {
     let (parsed, mut bases) = (parse(text), Bases::new());
@@ -169,4 +172,20 @@ fn a_text_that_is_too_long_is_not_looked_at() {
     let text = format!("FROM scratch\nRUN {}\n", "\0".repeat(layercake_compiler::MAX_SOURCE));
     assert_eq!(codes(&parse(&text).diagnostics), [Code::TooLarge]);
     assert_eq!(codes(&compiled(&text).unwrap_err()), [Code::TooLarge]);
+}
+
+#[test]
+fn advice_on_long_chains_of_stages_takes_time_that_grows_with_the_file() {
+    let stage = |number: usize| match number {
+        0 => "FROM scratch AS s0\nCOPY . .\n".to_owned(),
+        _ => format!("FROM s{} AS s{number}\nRUN npm ci\nRUN true\n", number - 1),
+    };
+    let text: String = (0..20_000).map(stage).collect();
+    let Checked::Findings(found) =
+        check(&parse(&text), &Request::new(Platform::new("linux", "amd64", "")), &Bases::new())
+    else {
+        panic!("no base is asked for");
+    };
+    let rebuilt = found.iter().filter(|found| found.code == Code::Advice(Advice::CopyBeforeInstall));
+    assert_eq!(rebuilt.count(), 1);
 }

@@ -87,20 +87,24 @@ impl<'a> Seen<'a> {
     }
 
     /// The statements of a stage, with their instructions.
-    pub(super) fn of_stage(&self, stage: &'a Stage) -> impl Iterator<Item = (&'a Instruction, &'a Statement)> {
+    pub(super) fn of_stage(
+        &self,
+        stage: &'a Stage,
+    ) -> impl DoubleEndedIterator<Item = (&'a Instruction, &'a Statement)> + use<'a> {
         let (parsed, statements) = (self.parsed, &stage.statements);
         statements.iter().filter_map(|statement| Some((at_line(parsed, statement.origin.line)?.1, statement)))
     }
 
-    /// The statements that made the tree of a stage, those of the stages it starts from first.
-    pub(super) fn chain(&self, stage: &'a Stage) -> Vec<(&'a Instruction, &'a Statement)> {
-        let mut stages = vec![stage];
-        while let Tree::Stage(base) = stages[stages.len() - 1].base
-            && let Some(base) = self.program.stage(base)
-        {
-            stages.push(base);
-        }
-        stages.into_iter().rev().flat_map(|stage| self.of_stage(stage)).collect()
+    /// The statements that made the tree that a stage starts from, at most the last [`LOOK_BACK`].
+    pub(super) fn inherited(&self, stage: &'a Stage) -> Vec<(&'a Instruction, &'a Statement)> {
+        let bases = std::iter::successors(Some(stage), |stage| match stage.base {
+            Tree::Stage(base) => self.program.stage(base),
+            _ => None,
+        });
+        let backwards = bases.skip(1).take(LOOK_BACK).flat_map(|stage| self.of_stage(stage).rev());
+        let mut statements: Vec<_> = backwards.take(LOOK_BACK).collect();
+        statements.reverse();
+        statements
     }
 
     /// The `FROM` of a stage.
@@ -117,12 +121,15 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// How many statements above a command are looked at for what it has to do with. Nobody's are further apart, and all of
+/// them above each one would be the square of the file.
+pub(super) const LOOK_BACK: usize = 200;
+
 /// The instruction that begins on a line.
 fn at_line(parsed: &Parsed, line: u32) -> Option<(usize, &Instruction)> {
-    let (instructions, line) = (&parsed.ast.instructions, line as usize);
-    let begins = |instruction: &Instruction| parsed.source.line(instruction.span.start);
-    let at = instructions.partition_point(|instruction| begins(instruction) < line);
-    instructions.get(at).filter(|instruction| begins(instruction) == line).map(|instruction| (at, instruction))
+    let (instructions, place) = (&parsed.ast.instructions, parsed.source.line_span(line as usize)?);
+    let at = instructions.partition_point(|instruction| instruction.span.start < place.start);
+    instructions.get(at).filter(|instruction| instruction.span.start < place.end).map(|instruction| (at, instruction))
 }
 
 /// Runs all checks.

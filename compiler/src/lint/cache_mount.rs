@@ -5,6 +5,8 @@
 //! is turned off; where only fetching is done, so that the layer is the cache; and for users other than root, whose folders
 //! are not known.
 
+use std::collections::HashMap;
+
 use super::Advice;
 use super::advice::Seen;
 use super::installer::{self, Fetch, Installer};
@@ -12,22 +14,27 @@ use super::script::{self, Simple};
 use crate::ast::Instruction;
 use crate::diagnostic::Diagnostic;
 use crate::operation::{MountKind, Network, Operation, Run};
+use crate::program::{StageId, Tree};
 
 pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Diagnostic>) {
+    // Packages that an earlier layer holds: a mount would hide them.
+    let mut fetched_by: HashMap<StageId, Vec<Installer>> = HashMap::new();
     for stage in &seen.program.stages {
-        let chain = seen.chain(stage);
-        let inherited = chain.len() - seen.of_stage(stage).count();
-        // Packages that an earlier layer holds: a mount would hide them.
-        let mut fetched: Vec<Installer> = Vec::new();
-        for (at, (instruction, statement)) in chain.iter().enumerate() {
+        let mut fetched = match stage.base {
+            Tree::Stage(base) => fetched_by.get(&base).cloned().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        for (instruction, statement) in seen.of_stage(stage) {
             let Operation::Run(run) = &statement.operation else { continue };
             let commands: Vec<Simple> = script::of_run(instruction, run).into_iter().flatten().collect();
-            if at >= inherited {
-                found.extend(of_run(instruction, run, &commands, &fetched));
+            found.extend(of_run(instruction, run, &commands, &fetched));
+            for fetch in commands.iter().filter_map(installer::fetch).filter(|fetch| fetch.only_fetches) {
+                if !fetched.contains(&fetch.installer) {
+                    fetched.push(fetch.installer);
+                }
             }
-            let fetches = commands.iter().filter_map(installer::fetch).filter(|fetch| fetch.only_fetches);
-            fetched.extend(fetches.map(|fetch| fetch.installer));
         }
+        fetched_by.insert(stage.id, fetched);
     }
 }
 

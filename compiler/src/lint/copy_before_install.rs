@@ -4,8 +4,10 @@
 //! **Silent** where the same program has installed above the `COPY` already, where the copied files land elsewhere, where
 //! the command changes its folder first, and where the command line names the packages.
 
+use std::collections::HashMap;
+
 use super::Advice;
-use super::advice::Seen;
+use super::advice::{LOOK_BACK, Seen};
 use super::installer::{self, Fetch};
 use super::script;
 use crate::ast::Instruction;
@@ -13,38 +15,48 @@ use crate::diagnostic::Diagnostic;
 use crate::operation::{Copy, Operation, Run};
 use crate::path;
 use crate::program::{Statement, Tree};
+use crate::source::Span;
 
 /// Folders of sources, whose files change often.
 const SOURCES: [&str; 10] = ["src", "app", "lib", "cmd", "internal", "pkg", "server", "client", "test", "tests"];
 
 pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Diagnostic>) {
+    let all: Fetches =
+        seen.statements().filter_map(|(instruction, statement)| fetches(instruction, statement)).collect();
     let mut reported = std::collections::HashSet::new();
     for stage in &seen.program.stages {
-        let chain = seen.chain(stage);
-        let inherited = chain.len() - seen.of_stage(stage).count();
+        if !seen.of_stage(stage).any(|(instruction, _)| all.contains_key(&instruction.span)) {
+            continue;
+        }
+        let mut chain = seen.inherited(stage);
+        let inherited = chain.len();
+        chain.extend(seen.of_stage(stage));
         for (at, (run_instruction, statement)) in chain.iter().enumerate().skip(inherited) {
             let Operation::Run(run) = &statement.operation else { continue };
-            for fetch in manifest_fetches(run_instruction, run) {
-                let Some((copied_at, prefix)) = first_copy(&chain[..at], run) else { continue };
-                let copy = chain[copied_at].0;
-                let has_installed = chain[..copied_at].iter().any(|earlier| installs_with(earlier, &fetch));
+            for fetch in all.get(&run_instruction.span).into_iter().flatten() {
+                let above = &chain[at.saturating_sub(LOOK_BACK)..at];
+                let Some((copied_at, prefix)) = first_copy(above, run) else { continue };
+                let copy = above[copied_at].0;
+                let mut earlier = above[..copied_at].iter().filter_map(|(earlier, _)| all.get(&earlier.span)).flatten();
+                let has_installed = earlier.any(|earlier| earlier.installer == fetch.installer);
                 if !has_installed && reported.insert(copy.span) {
-                    found.push(advice(copy, run_instruction, &fetch, &prefix));
+                    found.push(advice(copy, run_instruction, fetch, &prefix));
                 }
             }
         }
     }
 }
 
-fn manifest_fetches(instruction: &Instruction, run: &Run) -> Vec<Fetch> {
+/// What commands fetch that read what to fetch from a manifest, by the span of their instruction.
+type Fetches = HashMap<Span, Vec<Fetch>>;
+
+fn fetches(instruction: &Instruction, statement: &Statement) -> Option<(Span, Vec<Fetch>)> {
+    let Operation::Run(run) = &statement.operation else { return None };
     let commands = script::of_run(instruction, run).into_iter().flatten();
     let here = commands.take_while(|command| !matches!(command.program(), "cd" | "pushd"));
-    here.filter_map(|command| installer::fetch(&command)).filter(|fetch| !fetch.manifests.is_empty()).collect()
-}
-
-fn installs_with((instruction, statement): &(&Instruction, &Statement), fetch: &Fetch) -> bool {
-    let Operation::Run(run) = &statement.operation else { return false };
-    manifest_fetches(instruction, run).iter().any(|earlier| earlier.installer == fetch.installer)
+    let fetches = here.filter_map(|command| installer::fetch(&command)).filter(|fetch| !fetch.manifests.is_empty());
+    let fetches: Vec<Fetch> = fetches.collect();
+    (!fetches.is_empty()).then_some((instruction.span, fetches))
 }
 
 /// The first `COPY` of sources to where the command runs, and the folder of the context that its manifests lie in.
