@@ -133,7 +133,6 @@ fn what_a_file_grows_into_is_bounded() {
     let long = "x".repeat(1 << 20);
     let many = |line: &str| line.repeat(10_000);
     let growing = [
-        ("history", format!("FROM scratch\nENV a={long}\n{}", many("ENV b=$a\n"))),
         ("arguments of a history", format!("FROM scratch\nARG a={long}\n{}", many("RUN true\n"))),
         ("ports", format!("FROM scratch\n{}", many("EXPOSE 1-65535\n"))),
         ("folders", format!("FROM scratch\n{}", format!("WORKDIR {}\n", &long[..1000]).repeat(10_000))),
@@ -152,13 +151,10 @@ fn what_a_file_grows_into_is_bounded() {
                 stages.skip(1).collect::<String>()
             }),
         ),
-        (
-            "variables of commands",
-            format!("FROM scratch\n{}", {
-                let pairs = (0..100_000).map(|number| format!("ENV v{number}=x\nRUN true\n"));
-                pairs.collect::<String>()
-            }),
-        ),
+        ("variables of commands", {
+            let variables: String = (0..5_000).map(|number| format!(" v{number}=x")).collect();
+            format!("FROM scratch\nENV{variables}\n{}", many("RUN true\n"))
+        }),
     ];
     for (what, text) in growing {
         assert_eq!(codes(&compiled(&text).unwrap_err()), [Code::TooLarge], "{what}");

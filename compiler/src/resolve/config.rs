@@ -150,7 +150,7 @@ impl StageWalk<'_> {
                 }
             }
         }
-        self.budget.spend(ports.len() * size_of::<String>() * 4, task.at)?;
+        self.budget.spend(ports.len() * port::WEIGHT, task.at)?;
         for port in &ports {
             self.image.ports.insert(port, ());
         }

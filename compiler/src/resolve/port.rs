@@ -10,6 +10,9 @@ use crate::source::Span;
 /// How many ports there are: of each number one for each protocol.
 pub(super) const ALL: usize = 3 * 65_536;
 
+/// What a port takes in the image's configuration and in the history, in bytes, about.
+pub(super) const WEIGHT: usize = 400;
+
 /// The `port/protocol` names that a specification stands for. Errors are in BuildKit's words.
 pub(super) fn parse(text: &str, at: Span, warnings: &mut Vec<Diagnostic>) -> Result<Vec<String>, String> {
     let (address, host, container) = match text.rsplitn(3, ':').collect::<Vec<_>>().as_slice() {

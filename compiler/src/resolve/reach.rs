@@ -84,7 +84,7 @@ pub(super) fn find<'a>(
         }
         let mut run_first = Vec::new();
         for text in triggers {
-            if let Err(error) = budget.spend(text.len(), at) {
+            if let Err(error) = budget.spend(TRIGGER_WEIGHT * text.len(), at) {
                 findings.push(*error);
                 return reach;
             }
@@ -111,6 +111,9 @@ pub(super) fn find<'a>(
     }
     reach
 }
+
+/// How many bytes the syntax of a trigger takes for each byte of its text, about.
+const TRIGGER_WEIGHT: usize = 8;
 
 /// Images that many start from.
 const COMMON: [&str; 10] =
