@@ -101,7 +101,10 @@ impl Resolver<'_> {
 fn place(failure: &Failure, request: &BaseRequest, inputs: &Inputs, paint: Paint) -> Failure {
     let source = &inputs.parsed.source;
     let line = source.line(request.span.start);
-    let text = diagnostic::render_line(failure.message(), line, failure.advice(), source, &inputs.file, paint);
+    let near = request.near.as_ref().map(|near| format!("write `{near}` if you mean that"));
+    let advice = [near.as_deref(), failure.advice()].into_iter().flatten().collect::<Vec<_>>().join("; or ");
+    let advice = Some(advice.as_str()).filter(|advice| !advice.is_empty());
+    let text = diagnostic::render_line(failure.message(), line, advice, source, &inputs.file, paint);
     output::tell(&text);
     Failure::new(failure.fault(), format!("cannot start from `{}`", request.reference))
 }
