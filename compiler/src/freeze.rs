@@ -20,7 +20,7 @@ use crate::plan::{PLAN_VERSION, Plan, PlannedHistory, PlannedImage, Step, StepId
 #[must_use]
 pub fn freeze(mut graph: Graph) -> Plan {
     let order = order(&graph);
-    let mut numbers = vec![None; bound(&graph)];
+    let mut numbers = vec![None; graph.bound()];
     for (node, number) in order.iter().zip(0_u32..) {
         numbers[node.index()] = Some(StepId(number));
     }
@@ -51,14 +51,9 @@ pub fn freeze(mut graph: Graph) -> Plan {
     }
 }
 
-/// One more than the greatest index of a node.
-fn bound(graph: &Graph) -> usize {
-    graph.nodes.node_indices().next_back().map_or(0, |last| last.index() + 1)
-}
-
 /// A topological order: of the nodes that are ready, always the one that was lowered first.
 fn order(graph: &Graph) -> Vec<NodeIndex> {
-    let mut waiting_for = vec![0_usize; bound(graph)];
+    let mut waiting_for = vec![0_usize; graph.bound()];
     let mut ready = BinaryHeap::new();
     for node in graph.nodes.node_indices() {
         let inputs = graph.nodes.edges_directed(node, Direction::Incoming).count();

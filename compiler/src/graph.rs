@@ -72,6 +72,11 @@ impl Graph {
         edges.into_iter().map(|(_, node)| node).collect()
     }
 
+    /// One more than the greatest index of a node.
+    pub(crate) fn bound(&self) -> usize {
+        self.nodes.node_indices().next_back().map_or(0, |last| last.index() + 1)
+    }
+
     /// Makes everything that used `old` use `new`, and takes `old` out.
     pub(crate) fn replace(&mut self, old: NodeIndex, new: NodeIndex) {
         let users: Vec<(NodeIndex, Slot)> =

@@ -5,20 +5,18 @@
 //!
 //! **Profit**: nothing is run, fetched or copied for nobody.
 
-use std::collections::HashSet;
-
 use petgraph::Direction;
 
 use crate::graph::Graph;
 
 pub(super) fn run(graph: &mut Graph) {
-    let mut needed = HashSet::new();
+    let mut is_needed = vec![false; graph.bound()];
     let mut pending = vec![graph.result];
     while let Some(node) = pending.pop() {
-        if needed.insert(node) {
+        if !std::mem::replace(&mut is_needed[node.index()], true) {
             pending.extend(graph.nodes.neighbors_directed(node, Direction::Incoming));
         }
     }
     // An image that the target starts from lies below its result, and so do the steps of its history.
-    graph.nodes.retain_nodes(|_, node| needed.contains(&node));
+    graph.nodes.retain_nodes(|_, node| is_needed[node.index()]);
 }

@@ -396,8 +396,12 @@ pub(super) fn is_never_set(name: &str) -> bool {
 
 /// An instruction as people know it: its name in capitals, and single spaces.
 fn one_line(instruction: &Instruction) -> String {
-    let keyword = instruction.keyword.text.to_uppercase();
     let text = instruction.line.text().trim_start();
-    let rest = text.get(instruction.keyword.text.len()..).unwrap_or_default();
-    std::iter::once(keyword.as_str()).chain(rest.split_whitespace()).collect::<Vec<_>>().join(" ")
+    let mut line = String::with_capacity(text.len());
+    line.push_str(&instruction.keyword.text.to_uppercase());
+    for word in text.get(instruction.keyword.text.len()..).unwrap_or_default().split_whitespace() {
+        line.push(' ');
+        line.push_str(word);
+    }
+    line
 }
