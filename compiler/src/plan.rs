@@ -1,5 +1,11 @@
 //! The frozen plan: steps in topological order, and the image they make. What the executor is given and `compile` prints.
 
+mod diagram;
+mod dot;
+mod html;
+mod layout;
+mod mermaid;
+mod svg;
 mod text;
 
 use serde::{Deserialize, Serialize};

@@ -22,6 +22,19 @@ fn plans() {
     }
 }
 
+/// What a picture has to get right is the same for every plan: one with several stages is looked at, and names that would
+/// break each of the languages.
+#[test]
+fn pictures() {
+    for (name, text) in fixtures("picture") {
+        let plan = compiled(&text, &request()).unwrap().plan;
+        for (language, picture) in [("dot", plan.to_dot()), ("mermaid", plan.to_mermaid()), ("svg", plan.to_svg())] {
+            snapshot("picture", &format!("{name}-{language}"), &picture);
+        }
+        assert!(plan.to_html().contains(&plan.to_svg()), "the page shows the picture");
+    }
+}
+
 #[test]
 fn errors() {
     for (name, text) in fixtures("error") {

@@ -118,15 +118,15 @@ pub enum PlanFormat {
     Text,
     /// For programs.
     Json,
-    /// Not built yet.
+    /// For programs, and to be kept.
     Toml,
-    /// Not built yet.
+    /// For Graphviz.
     Dot,
-    /// Not built yet.
+    /// For Markdown, as hosts of repositories draw it.
     Mermaid,
-    /// Not built yet.
+    /// A picture.
     Svg,
-    /// Not built yet.
+    /// A page with the picture, every step and the image.
     Html,
 }
 

@@ -1,6 +1,6 @@
 //! `compile`: the plan of a build. Nothing is run, and nothing is fetched but the configurations of base images.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::inputs::{Inputs, Resolver};
 use super::registry;
@@ -30,9 +30,26 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
             plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
             output::line(&serde_json::to_string_pretty(&plan).expect("a value is always JSON"))
         }
-        PlanFormat::Toml | PlanFormat::Dot | PlanFormat::Mermaid | PlanFormat::Svg | PlanFormat::Html => {
-            Err(Failure::not_built("this format of a plan"))
+        PlanFormat::Toml => {
+            let plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
+            output::result(&toml::to_string_pretty(&without_nulls(plan)).expect("what has no nulls is TOML"))
         }
+        PlanFormat::Dot => output::result(&compilation.plan.to_dot()),
+        PlanFormat::Mermaid => output::result(&compilation.plan.to_mermaid()),
+        PlanFormat::Svg => output::result(&compilation.plan.to_svg()),
+        PlanFormat::Html => output::result(&compilation.plan.to_html()),
+    }
+}
+
+/// A value as TOML can have it: what is null is left out.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(fields.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
     }
 }
 

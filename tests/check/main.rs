@@ -40,7 +40,8 @@ fn programs_see_the_same_findings_in_each_format() {
         let found = json[list].as_array().unwrap().iter();
         found.map(|found| (found["rule"].as_str().unwrap().to_owned(), found["line"].as_u64().unwrap())).collect()
     };
-    let named = |names: &[(&str, u64)]| names.iter().map(|(name, line)| ((*name).to_owned(), *line)).collect::<Vec<_>>();
+    let named =
+        |names: &[(&str, u64)]| names.iter().map(|(name, line)| ((*name).to_owned(), *line)).collect::<Vec<_>>();
     assert_eq!(
         names("warnings"),
         named(&[("FromAsCasing", 1), ("LegacyKeyValueFormat", 2), ("MaintainerDeprecated", 3)])

@@ -17,13 +17,9 @@ use crate::plan::{Plan, PlannedImage, Step, StepId};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}: `{}` for {}", self.version, self.target, self.platform)?;
-        let mut last_env: Option<(StepId, &Environment)> = None;
-        for step in &self.steps {
+        for step in steps(self) {
             writeln!(f)?;
-            write_step(f, step, last_env)?;
-            if let Operation::Run(run) = &step.operation {
-                last_env = Some((step.id, &run.env));
-            }
+            step.fmt(f)?;
         }
         writeln!(f)?;
         write_image(f, &self.image, self.result)
@@ -34,6 +30,29 @@ impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "%{}", self.0)
     }
+}
+
+/// A step with everything it depends on, several lines long. Its variables are those of the last command where it says so.
+pub(super) struct StepText<'p> {
+    step: &'p Step,
+    last_env: Option<(StepId, &'p Environment)>,
+}
+
+impl fmt::Display for StepText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_step(f, self.step, self.last_env)
+    }
+}
+
+/// The steps of a plan as texts.
+pub(super) fn steps(plan: &Plan) -> impl Iterator<Item = StepText<'_>> {
+    plan.steps.iter().scan(None, |last_env, step| {
+        let text = StepText { step, last_env: *last_env };
+        if let Operation::Run(run) = &step.operation {
+            *last_env = Some((step.id, &run.env));
+        }
+        Some(text)
+    })
 }
 
 /// One fact: a name in a column of its own, and a value.
@@ -73,7 +92,7 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId,
     }
 }
 
-fn operation_name(operation: &Operation) -> &'static str {
+pub(super) fn operation_name(operation: &Operation) -> &'static str {
     match operation {
         Operation::Image(_) => "image",
         Operation::Scratch => "scratch",
