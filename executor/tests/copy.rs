@@ -196,6 +196,39 @@ fn hard_links_modes_and_times_are_kept() {
 }
 
 #[test]
+fn a_further_name_of_a_file_that_was_replaced_is_the_file_all_the_same() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    plant(from.path(), &["a/x=same", "b/x=other", "c/", "d/", "e/"]);
+    for name in ["c/x", "d/x", "e/y"] {
+        fs::hard_link(from.path().join("a/x"), from.path().join(name)).unwrap();
+    }
+    // Each `x` replaces the one before; that of `d` is the same file as that of `c`, and `y` is too.
+    copy(from.path(), to.path(), "*/*", "/to/").unwrap();
+    assert_eq!(harvest(to.path()), ["to/", "to/x=same", "to/y=same"]);
+    let stat = |name: &str| fs::symlink_metadata(to.path().join(name)).unwrap();
+    assert_eq!((stat("to/x").ino(), stat("to/x").nlink()), (stat("to/y").ino(), 2));
+}
+
+#[test]
+fn holes_stay_holes() {
+    use std::os::unix::fs::FileExt;
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = fs::File::create(from.path().join("sparse")).unwrap();
+    file.write_all_at(b"begin", 0).unwrap();
+    file.write_all_at(b"middle", 3 << 20).unwrap();
+    file.set_len(64 << 20).unwrap();
+    fs::File::create(from.path().join("hole")).unwrap().set_len(1 << 30).unwrap();
+    copy(from.path(), to.path(), ".", "/").unwrap();
+    for name in ["sparse", "hole"] {
+        let stat = |folder: &Path| fs::metadata(folder.join(name)).unwrap();
+        assert_eq!(stat(to.path()).len(), stat(from.path()).len());
+        assert!(stat(to.path()).blocks() <= stat(from.path()).blocks(), "{name}");
+    }
+    let read = |folder: &Path| fs::read(folder.join("sparse")).unwrap();
+    assert!(read(from.path()) == read(to.path()));
+}
+
+#[test]
 fn a_mode_is_for_all_that_is_written() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     plant(from.path(), &["d/a", "d/sub/b"]);
