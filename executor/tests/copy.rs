@@ -136,7 +136,7 @@ fn what_does_not_exist_is_an_error() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     plant(from.path(), &["a", "dir/x"]);
     for missing in ["b", "dir/y", "a/x", "dir/x/z"] {
-        assert_eq!(copy(from.path(), to.path(), missing, "/"), Err(format!("`{missing}` not found")));
+        assert_eq!(copy(from.path(), to.path(), missing, "/"), Err(format!("\"/{missing}\": not found")));
     }
 }
 

@@ -139,9 +139,15 @@ impl Inputs {
     /// Tells what is wrong, and says that it is.
     pub fn refused(&self, diagnostics: &[Diagnostic], paint: Paint) -> Failure {
         self.tell(diagnostics, paint);
-        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-        let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
-        Failure::input(format!("`{}` has {errors}", self.file))
+        let errors: Vec<&Diagnostic> =
+            diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+        let first = errors.first().filter(|first| self.parsed.diagnostics.contains(first));
+        Failure::input(match (errors.len(), first.and_then(|first| Some((first, first.line(&self.parsed.source)?)))) {
+            // What logs end with, and where people and scripts look for BuildKit's words.
+            (1, Some((error, line))) => format!("dockerfile parse error on line {line}: {}", error.message),
+            (1, None) => format!("`{}` has an error", self.file),
+            (count, _) => format!("`{}` has {count} errors", self.file),
+        })
     }
 }
 

@@ -103,5 +103,5 @@ fn place(failure: &Failure, request: &BaseRequest, inputs: &Inputs, paint: Paint
     let line = source.line(request.span.start);
     let text = diagnostic::render_line(failure.message(), line, failure.advice(), source, &inputs.file, paint);
     output::tell(&text);
-    Failure::new(failure.fault(), format!("cannot start from `{}`", request.reference))
+    Failure::new(failure.fault(), format!("failed to resolve source metadata for `{}`", request.reference))
 }
