@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use layercake_executor::registry::settings::Proxies;
 
 use crate::failure::Failure;
-use file::File;
+use file::{Engine, File};
 
 /// Steps under way at the same time where nobody says otherwise. Most steps wait: for a network, for a single-threaded
 /// command. More than this and a wide graph would fill the memory.
@@ -26,6 +26,8 @@ pub struct Settings {
     pub host: Host,
     /// Steps under way at the same time.
     pub jobs: usize,
+    /// Who loads images; `None` is whoever can.
+    pub load: Option<Engine>,
     /// By the registry's host and port.
     pub registries: BTreeMap<String, file::Registry>,
     /// The folder of docker's `config.json`.
@@ -72,6 +74,7 @@ impl Settings {
                 env: user.host.env.iter().filter_map(|text| assignment(text)).collect(),
             },
             jobs: project.build.jobs.or(user.build.jobs).map_or(JOBS, std::num::NonZero::get),
+            load: project.build.load.or(user.build.load),
             registries,
             docker_config: path("DOCKER_CONFIG").unwrap_or_else(|| home.join(".docker")),
             auth_files: auth_files.into_iter().flatten().collect(),
@@ -105,6 +108,9 @@ pub fn is_colourless() -> bool {
     env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
+
+/// The variable that says the time of everything that is made (<https://reproducible-builds.org/docs/source-date-epoch/>).
+pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The variables that name proxies; programs read them in capitals or not.
 pub const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
@@ -146,7 +152,7 @@ fn registry_proxies() -> Proxies {
 }
 
 fn source_date_epoch() -> Result<Option<i64>, Failure> {
-    let Some(text) = variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = variable(SOURCE_DATE_EPOCH).filter(|text| !text.is_empty()) else { return Ok(None) };
     match text.parse() {
         Ok(seconds) => Ok(Some(seconds)),
         Err(_) => Err(Failure::input(format!("SOURCE_DATE_EPOCH is `{text}`"))

@@ -20,7 +20,7 @@ pub use values::{bytes, host_line, key_value, limit, secret};
 
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
-use crate::settings;
+use crate::settings::{self, SOURCE_DATE_EPOCH};
 use crate::terminal::paint::Paint;
 use crate::terminal::{diagnostic, output};
 
@@ -187,9 +187,11 @@ fn check_syntax(syntax: Option<&str>) -> Result<(), Failure> {
     .help("remove the line `# syntax=`, or name `docker/dockerfile`: layercake understands Dockerfiles itself"))
 }
 
-/// The values of build arguments: what is given, or the environment's. One that has none is not set.
+/// The values of build arguments: what is given, or the environment's. One that has none is not set. As for buildx, the
+/// time that a reproducible build has is given without being named.
 fn build_args(arguments: &[String]) -> Vec<(String, String)> {
-    arguments.iter().filter_map(|text| settings::assignment(text)).collect()
+    let epoch = settings::assignment(SOURCE_DATE_EPOCH).filter(|(_, value)| !value.is_empty());
+    epoch.into_iter().chain(arguments.iter().filter_map(|text| settings::assignment(text))).collect()
 }
 
 /// What the arguments may say and this version cannot do.

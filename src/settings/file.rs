@@ -29,6 +29,22 @@ pub struct File {
 pub struct Build {
     /// Steps under way at the same time.
     pub jobs: Option<NonZero<usize>>,
+    /// Who takes in what `--load` hands over.
+    pub load: Option<Engine>,
+}
+
+/// A program that takes in what `--load` hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Docker's client.
+    Docker,
+    /// podman, which needs no service.
+    Podman,
+    /// The client of containerd that people use.
+    Nerdctl,
+    /// The client that comes with containerd.
+    Ctr,
 }
 
 /// What of this machine every `RUN` may see.
