@@ -15,8 +15,10 @@ pub struct Build {
     /// Name the image; may be given again.
     #[arg(short, long, value_name = "NAME[:TAG]")]
     pub tag: Vec<String>,
-    /// Where the result goes: `type=image|oci|docker|tar|local|none[,dest=…][,name=…][,push=true][,compression=gzip|zstd|none]
-    /// [,compression-level=N][,force-compression=true][,rewrite-timestamp=true][,annotation.KEY=VALUE]`; a bare path is `type=local`, `-` is `type=tar` on standard output.
+    /// Where the result goes: `type=image|oci|docker|tar|local|none`, and behind commas what else is to be said: `dest=PATH`,
+    /// `name=NAME`, `push=true`, `compression=gzip|zstd|none`, `compression-level=N`, `force-compression=true` (the base's layers
+    /// too), `rewrite-timestamp=false`, `oci-mediatypes=false`, `annotation.KEY=VALUE`. A bare path is `type=local`, `-` is
+    /// `type=tar` on standard output. May be given again.
     #[arg(short, long, value_name = "OUTPUT")]
     pub output: Vec<String>,
     /// Send the image to its registry: `--output type=image,push=true`.

@@ -40,7 +40,8 @@ fn taker(name: &str) -> String {
 
 #[test]
 fn the_first_that_answers_is_given_an_archive() {
-    let cases: [(&[(&str, &str)], &str, &str); 4] = [
+    type Scripts = &'static [(&'static str, &'static str)];
+    let cases: [(Scripts, &str, &str); 4] = [
         (&[("docker", "@"), ("podman", "@")], "docker", "load\n"),
         (&[("docker", "echo 'cannot connect to the daemon' >&2; exit 1"), ("podman", "@")], "podman", "load\n"),
         (&[("nerdctl", "@"), ("ctr", "@")], "nerdctl", "load\n"),

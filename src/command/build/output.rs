@@ -256,10 +256,8 @@ impl Output {
                 }
                 write_file(path, write)
             }
-            None if io::stdout().is_terminal() => {
-                Err(Failure::input("an archive is nothing for a terminal")
-                    .help("add `dest=FILE`, or redirect the output"))
-            }
+            None if io::stdout().is_terminal() => Err(Failure::input("an archive is nothing for a terminal")
+                .help("add `dest=FILE`, redirect the output, or hand the image over with `--load`")),
             None => write(&mut io::stdout().lock()),
         }
     }
