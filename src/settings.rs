@@ -8,10 +8,11 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use layercake_executor::engine::Client;
 use layercake_executor::registry::settings::Proxies;
 
 use crate::failure::Failure;
-use file::{Engine, File};
+use file::File;
 
 /// Steps under way at the same time where nobody says otherwise. Most steps wait: for a network, for a single-threaded
 /// command. More than this and a wide graph would fill the memory.
@@ -27,7 +28,9 @@ pub struct Settings {
     /// Steps under way at the same time.
     pub jobs: usize,
     /// Who loads images; `None` is whoever can.
-    pub load: Option<Engine>,
+    pub load: Option<Client>,
+    /// Where docker's daemon may be listening.
+    pub docker_sockets: Vec<PathBuf>,
     /// By the registry's host and port.
     pub registries: BTreeMap<String, file::Registry>,
     /// The folder of docker's `config.json`.
@@ -75,6 +78,7 @@ impl Settings {
             },
             jobs: project.build.jobs.or(user.build.jobs).map_or(JOBS, std::num::NonZero::get),
             load: project.build.load.or(user.build.load),
+            docker_sockets: docker_sockets(),
             registries,
             docker_config: path("DOCKER_CONFIG").unwrap_or_else(|| home.join(".docker")),
             auth_files: auth_files.into_iter().flatten().collect(),
@@ -157,6 +161,17 @@ fn source_date_epoch() -> Result<Option<i64>, Failure> {
         Ok(seconds) => Ok(Some(seconds)),
         Err(_) => Err(Failure::input(format!("SOURCE_DATE_EPOCH is `{text}`"))
             .help("set it to a number of seconds since 1970, such as the output of `git log -1 --format=%ct`")),
+    }
+}
+
+/// Where `DOCKER_HOST` says that the daemon listens, if that is a socket; else root's daemon, and the user's own.
+fn docker_sockets() -> Vec<PathBuf> {
+    match variable("DOCKER_HOST") {
+        Some(host) => host.strip_prefix("unix://").map(PathBuf::from).into_iter().collect(),
+        None => {
+            let own = path("XDG_RUNTIME_DIR").map(|folder| folder.join("docker.sock"));
+            std::iter::once(PathBuf::from("/var/run/docker.sock")).chain(own).collect()
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::num::NonZero;
 use std::path::Path;
 
+use layercake_executor::engine::Client;
 use layercake_executor::fault::reason;
 use serde::Deserialize;
 
@@ -30,21 +31,7 @@ pub struct Build {
     /// Steps under way at the same time.
     pub jobs: Option<NonZero<usize>>,
     /// Who takes in what `--load` hands over.
-    pub load: Option<Engine>,
-}
-
-/// A program that takes in what `--load` hands over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// Docker's client.
-    Docker,
-    /// podman, which needs no service.
-    Podman,
-    /// The client of containerd that people use.
-    Nerdctl,
-    /// The client that comes with containerd.
-    Ctr,
+    pub load: Option<Client>,
 }
 
 /// What of this machine every `RUN` may see.

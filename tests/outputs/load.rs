@@ -1,8 +1,11 @@
 //! `--load`: handing an image over to those who run containers here.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
+use std::thread;
 
 use crate::support::Home;
 use crate::support::archive::Files;
@@ -83,6 +86,80 @@ fn nobody_to_load_is_known_before_anything_is_built() {
     assert!(ran.stderr.contains("`docker` does not work: Cannot connect to the Docker daemon"), "{}", ran.stderr);
     assert!(ran.stderr.contains("there is no `podman`"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("RUN"), "{}", ran.stderr);
+}
+
+/// A daemon that answers as many requests as there are answers: with each of them, in turn. Returns what it was asked.
+fn daemon(home: &Home, answers: Vec<&'static str>) -> thread::JoinHandle<Vec<Vec<u8>>> {
+    let listener = UnixListener::bind(home.path("docker.sock")).unwrap();
+    thread::spawn(move || {
+        let ask = |answer: &str| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut buffer) = (Vec::new(), [0; 1 << 16]);
+            let end: &[u8] = if answer.contains("pong") { b"\r\n\r\n" } else { b"\r\n0\r\n\r\n" };
+            while !request.ends_with(end) {
+                let length = stream.read(&mut buffer).unwrap();
+                assert!(length > 0, "the request is cut short");
+                request.extend_from_slice(&buffer[..length]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            request
+        };
+        answers.into_iter().map(ask).collect()
+    })
+}
+
+/// The body of a request, of which the chunks are joined.
+fn body(request: &[u8]) -> Vec<u8> {
+    let at = |bytes: &[u8], end: &[u8]| bytes.windows(end.len()).position(|part| part == end).unwrap();
+    let mut rest = &request[at(request, b"\r\n\r\n") + 4..];
+    let mut whole = Vec::new();
+    loop {
+        let line = at(rest, b"\r\n");
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return whole;
+        }
+        whole.extend_from_slice(&rest[line + 2..line + 2 + size]);
+        rest = &rest[line + 2 + size + 2..];
+    }
+}
+
+const PONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong";
+
+#[test]
+fn a_daemon_is_spoken_to_where_there_is_no_client() {
+    let Some(home) = home(&[]) else { return };
+    let loaded = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n24\r\n{\"stream\":\"Loaded image: x:1\\n\"}\r\n\r\n0\r\n\r\n";
+    let daemon = daemon(&home, vec![PONG, loaded]);
+    let address = format!("unix://{}", home.path("docker.sock").display());
+    let mut build = home.command(["build", "--load", "-t", "x:1", "ctx"]);
+    let ran = run(build.env("PATH", home.path("work/bin")).env("DOCKER_HOST", &address)).ok();
+    assert!(ran.stderr.contains("docker: Loaded image: x:1"), "{}", ran.stderr);
+    let requests = daemon.join().unwrap();
+    assert!(
+        requests[0].starts_with(b"GET /_ping HTTP/1.1\r\n")
+            && requests[1].starts_with(b"POST /images/load?quiet=1 HTTP/1.1\r\n")
+    );
+    let archive = Files::read(&body(&requests[1]));
+    assert_eq!(json(&archive, "index.json")["manifests"][0]["digest"], ran.stdout.trim());
+}
+
+#[test]
+fn a_daemon_that_refuses_says_why() {
+    let Some(home) = home(&[]) else { return };
+    let refusals = [
+        "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 30\r\n\r\n{\"message\":\"no space is left\"}",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"errorDetail\":{},\"error\":\"no space is left\"}\r\n",
+    ];
+    for refusal in refusals {
+        let daemon = daemon(&home, vec![PONG, refusal]);
+        let address = format!("unix://{}", home.path("docker.sock").display());
+        let mut build = home.command(["build", "--load", "-t", "x:1", "ctx"]);
+        let ran = run(build.env("PATH", home.path("work/bin")).env("DOCKER_HOST", &address)).exits(3);
+        assert!(ran.stderr.contains("`docker` has not loaded the image: no space is left"), "{}", ran.stderr);
+        daemon.join().unwrap();
+        fs::remove_file(home.path("docker.sock")).unwrap();
+    }
 }
 
 #[test]

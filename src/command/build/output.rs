@@ -1,6 +1,5 @@
 //! Where the result of a build goes: the store, an archive, a folder, a registry, somebody else's store.
 
-mod load;
 mod parse;
 
 use std::fs;
@@ -11,6 +10,7 @@ use layercake_compiler::plan::Plan;
 use layercake_executor::assemble::{Annotations, Assembled, Assembly, BaseLayers, assemble};
 use layercake_executor::build::site::Site;
 use layercake_executor::build::tree::Tree;
+use layercake_executor::engine::Engine;
 use layercake_executor::fault::reason;
 use layercake_executor::image::layout;
 use layercake_executor::image::local::Images;
@@ -29,7 +29,6 @@ use super::{Products, annotation, broken};
 use crate::arguments::build::Build;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::settings::file::Engine;
 use crate::terminal::output::tell;
 use crate::terminal::paint::Paint;
 
@@ -64,7 +63,7 @@ pub(super) enum Times {
 }
 
 /// What is put there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The image, into the store or a registry.
     Image,
@@ -76,7 +75,7 @@ pub(super) enum Kind {
     Tar,
     /// The files, in a folder.
     Local,
-    /// The image, into the store of this program.
+    /// The image, into the store of this engine.
     Load(Engine),
     /// Nothing.
     None,
@@ -84,7 +83,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Whether an image is put there, and not files.
-    pub(super) fn is_image(self) -> bool {
+    pub(super) fn is_image(&self) -> bool {
         matches!(self, Self::Image | Self::Oci | Self::Docker | Self::Load(_))
     }
 }
@@ -104,7 +103,7 @@ impl Output {
             }
         }
         if arguments.load {
-            outputs.push(Self::of(Kind::Load(load::find(settings.load)?)));
+            outputs.push(Self::of(Kind::Load(Engine::find(settings.load, &settings.docker_sockets)?)));
         }
         Ok(outputs)
     }
@@ -178,7 +177,7 @@ impl Output {
     ) -> Result<(), Failure> {
         let names = self.names(names);
         let tree = tree(plan, products);
-        match (self.kind, image) {
+        match (&self.kind, image) {
             (Kind::Image, Some(image)) => self.keep(image, &names, site, client, paint),
             (Kind::Oci | Kind::Docker, Some(image)) => self.archive(image, &names, tree, site),
             (Kind::Load(engine), Some(image)) => {
@@ -186,7 +185,9 @@ impl Output {
                 let savings = [Saving { descriptor: image.descriptor.clone(), names }];
                 let write =
                     |out: &mut dyn Write| save::save(site.store, &savings, save::Format::Oci, &host_platform(), out);
-                load::hand_over(engine, write)
+                // Standard output is for the image's digest alone.
+                engine.load(write)?.iter().for_each(|line| tell(&format!("{}: {line}\n", engine.name())));
+                Ok(())
             }
             (Kind::Tar, _) => self.stream(|out| unload::tar(tree, site, out).map_err(|error| broken(&error))),
             (Kind::Local, _) => {

@@ -1,22 +1,19 @@
-//! Handing an image over to whoever runs containers here: docker, podman, or containerd by way of nerdctl or ctr.
+//! Engines by way of their clients: an archive on the standard input of a program.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use layercake_executor::fault::reason;
-use layercake_executor::image::error::Error;
+use super::Client;
+use super::error::{Error, Problem};
+use crate::image::error::Error as ImageError;
 
-use crate::failure::Failure;
-use crate::settings::file::Engine;
-use crate::terminal::output::tell;
-
-impl Engine {
+impl Client {
     /// In the order in which they are looked for.
-    const ALL: [Self; 4] = [Self::Docker, Self::Podman, Self::Nerdctl, Self::Ctr];
+    pub(super) const ALL: [Self; 4] = [Self::Docker, Self::Podman, Self::Nerdctl, Self::Ctr];
 
-    fn program(self) -> &'static str {
+    pub(super) fn program(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Podman => "podman",
@@ -44,73 +41,50 @@ impl Engine {
     }
 
     /// Why it cannot be used; `None` if it can.
-    fn problem(self) -> Option<String> {
+    pub(super) fn problem(self) -> Option<Problem> {
         let program = self.program();
         match Command::new(program).args(self.question()).stdin(Stdio::null()).output() {
             Ok(output) if output.status.success() => None,
             Ok(output) => {
                 let text = String::from_utf8_lossy(&output.stderr);
-                Some(format!("`{program}` does not work: {}", last_line(&text).unwrap_or("it does not say why")))
+                let said = last_line(&text).unwrap_or("it does not say why");
+                Some(Problem::Unusable { program, said: said.to_owned() })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(format!("there is no `{program}`")),
-            Err(error) => Some(format!("`{program}` cannot be started: {}", reason(&error))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Problem::Missing(program)),
+            Err(source) => Some(Problem::System { program, source }),
         }
     }
 }
 
-/// Who is to load images: who the settings name, or the first that can. Has to be asked before this process becomes root
-/// of a user namespace, where podman would take it for root.
-///
-/// # Errors
-/// If nobody can.
-pub(super) fn find(wanted: Option<Engine>) -> Result<Engine, Failure> {
-    let candidates = wanted.map_or_else(|| Engine::ALL.to_vec(), |engine| vec![engine]);
-    let mut problems = Vec::new();
-    for engine in candidates {
-        match engine.problem() {
-            None => return Ok(engine),
-            Some(problem) => problems.push(problem),
-        }
-    }
-    Err(Failure::environment(format!("nobody can load the image: {}", problems.join("; "))).help(
-        "start one of them, or write an archive with `--output type=docker,dest=FILE`; \
-         `load = \"podman\"` in the section `[build]` of the settings chooses",
-    ))
-}
-
-/// Gives an engine the archive that `write` writes.
-///
-/// # Errors
-/// If it does not take the image, or the archive cannot be written.
-pub(super) fn hand_over(
-    engine: Engine,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
-) -> Result<(), Failure> {
-    let program = engine.program();
-    let failed = |what: &str| Failure::environment(format!("`{program}` has not loaded the image: {what}"));
-    let mut command = Command::new(program);
-    command.args(engine.load()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    if engine == Engine::Podman {
+/// Gives the client the archive that `write` writes; returns what it says.
+pub(super) fn load(
+    client: Client,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ImageError>,
+) -> Result<Vec<String>, Error> {
+    let engine = client.program();
+    let mut command = Command::new(engine);
+    command.args(client.load()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if client == Client::Podman {
         command.envs(user_namespace());
     }
-    let mut child = command.spawn().map_err(|error| failed(&reason(&error)))?;
+    let failed = |source| Error::System { engine, source };
+    let mut child = command.spawn().map_err(failed)?;
     let (mut input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (written, output, errors) = thread::scope(|scope| {
         let (output, errors) = (scope.spawn(move || text(output)), scope.spawn(move || text(errors)));
         let written = input.as_mut().map_or(Ok(()), |input| write(input));
-        // The engine waits for the end of the archive.
+        // The client waits for the end of the archive.
         drop(input);
         (written, output.join().unwrap_or_default(), errors.join().unwrap_or_default())
     });
-    let status = child.wait().map_err(|error| failed(&reason(&error)))?;
-    // An engine that has ended early is the reason why the archive could not be written.
+    let status = child.wait().map_err(failed)?;
+    // A client that has ended early is the reason why the archive could not be written.
     if !status.success() {
-        return Err(failed(last_line(&errors).unwrap_or(&status.to_string())));
+        let said = last_line(&errors).map_or_else(|| status.to_string(), str::to_owned);
+        return Err(Error::Refused { engine, said });
     }
     written?;
-    // Our standard output is for the image's digest alone.
-    output.lines().for_each(|line| tell(&format!("{program}: {line}\n")));
-    Ok(())
+    Ok(output.lines().map(str::to_owned).collect())
 }
 
 /// What tells podman that it runs in the user namespace that it would have made itself, and for whom, as
