@@ -13,7 +13,7 @@ const GRANT: u64 = 64 << 20;
 /// What an entry costs besides its content, in bytes: its inode and its name, roughly.
 const ENTRY: u64 = 512;
 /// The part of the file system that stays free, and the most of it in bytes.
-const RESERVE: (u64, u64) = (64, 1 << 30);
+const RESERVE: (u64, u64) = (64, 256 << 20);
 
 /// The room that has been granted and not been used yet.
 #[derive(Debug, Default)]
