@@ -88,6 +88,15 @@ fn nobody_to_load_is_known_before_anything_is_built() {
     assert!(!ran.stderr.contains("RUN"), "{}", ran.stderr);
 }
 
+#[test]
+fn an_engine_that_is_silent_is_not_waited_for_without_end() {
+    let Some(home) = home(&[("docker", "exec sleep 1000"), ("podman", &taker("podman"))]) else { return };
+    std::os::unix::fs::symlink("/usr/bin/sleep", home.path("work/bin/sleep")).unwrap();
+    let ran = build(&home, &["-t", "x"]).ok();
+    assert!(ran.stderr.contains("podman: Loaded image"), "{}", ran.stderr);
+    assert!(ran.took.as_secs() < 60, "{:?}", ran.took);
+}
+
 /// A daemon that answers as many requests as there are answers: with each of them, in turn. Returns what it was asked.
 fn daemon(home: &Home, answers: Vec<&'static str>) -> thread::JoinHandle<Vec<Vec<u8>>> {
     let listener = UnixListener::bind(home.path("docker.sock")).unwrap();

@@ -1,13 +1,19 @@
 //! Engines by way of their clients: an archive on the standard input of a program.
 
-use std::fs;
-use std::io::{self, Read, Write};
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::Client;
 use super::error::{Error, Problem};
 use crate::image::error::Error as ImageError;
+
+/// How long a client may take to find its service: it may be on another machine.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Client {
     /// In the order in which they are looked for.
@@ -43,17 +49,47 @@ impl Client {
     /// Why it cannot be used; `None` if it can.
     pub(super) fn problem(self) -> Option<Problem> {
         let program = self.program();
-        match Command::new(program).args(self.question()).stdin(Stdio::null()).output() {
-            Ok(output) if output.status.success() => None,
-            Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stderr);
-                let said = last_line(&text).unwrap_or("it does not say why");
-                Some(Problem::Unusable { program, said: said.to_owned() })
+        match self.answer() {
+            Ok(Answer { status: Some(status), .. }) if status.success() => None,
+            Ok(Answer { status, said }) => {
+                let silence = if status.is_some() { "it does not say why" } else { "it does not answer" };
+                let said = last_line(&said).unwrap_or(silence).to_owned();
+                Some(Problem::Unusable { program, said })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Problem::Missing(program)),
             Err(source) => Some(Problem::System { program, source }),
         }
     }
+
+    /// What it answers to its question in the time that it has. Without a thread: who asks may have none yet.
+    fn answer(self) -> io::Result<Answer> {
+        let mut said = File::from(memfd_create("answer", MemfdFlags::CLOEXEC)?);
+        let mut command = Command::new(self.program());
+        command.args(self.question()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said.try_clone()?);
+        let mut child = command.spawn()?;
+        let start = Instant::now();
+        let status = loop {
+            match child.try_wait()? {
+                None if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(5)),
+                None => {
+                    child.kill()?;
+                    child.wait()?;
+                    break None;
+                }
+                status => break status,
+            }
+        };
+        said.rewind()?;
+        Ok(Answer { status, said: text(Some(said)) })
+    }
+}
+
+/// What a client answers.
+struct Answer {
+    /// `None` if it was ended, for it took too long.
+    status: Option<ExitStatus>,
+    /// On standard error.
+    said: String,
 }
 
 /// Gives the client the archive that `write` writes; returns what it says.
