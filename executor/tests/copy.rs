@@ -5,11 +5,14 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use layercake_cache::ContentId;
+use layercake_executor::change::capture;
 use layercake_executor::op::copy::mode::ModeChange;
 use layercake_executor::op::copy::source::{SelectError, Source};
 use layercake_executor::op::copy::write::{Owner, WriteError, Writer};
 use layercake_executor::root::Root;
-use layercake_executor::select::Verdict;
+use layercake_executor::select::{self, Owners, Verdict};
+use proptest::prelude::*;
 use rustix::fs::FileType;
 
 /// Makes files (`a/b=content`), folders (`a/b/`) and links (`a -> target`).
@@ -239,5 +242,61 @@ fn a_mode_is_for_all_that_is_written() {
     Writer::new(&to_root, mine(), Some(&mode)).copy(&source, &selected[0], "/new/to").unwrap();
     for name in ["new", "new/to", "new/to/a", "new/to/sub", "new/to/sub/b"] {
         assert_eq!(fs::metadata(to.path().join(name)).unwrap().mode() & 0o7777, 0o750, "{name}");
+    }
+}
+
+/// A file of a tree: which file its name is of, what that holds, and whether it may be run. Of a file of several names, the
+/// first says the last two.
+type Name = (usize, u8, bool);
+
+/// Makes a tree of these names, half of them in a folder, in their order or from the last to the first.
+fn plant_names(folder: &Path, names: &[Name], reverse: bool) {
+    fs::create_dir(folder.join("d")).unwrap();
+    let place = |index: usize| folder.join(if index % 2 == 0 { format!("{index}") } else { format!("d/{index}") });
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    if reverse {
+        order.reverse();
+    }
+    let mut made: Vec<(usize, usize)> = Vec::new();
+    for index in order {
+        let group = names[index].0;
+        if let Some((_, other)) = made.iter().find(|(known, _)| *known == group) {
+            fs::hard_link(place(*other), place(index)).unwrap();
+            continue;
+        }
+        let (_, content, executable) = *names.iter().find(|(other, ..)| *other == group).unwrap();
+        fs::write(place(index), [content]).unwrap();
+        let mode = if executable { 0o755 } else { 0o644 };
+        fs::set_permissions(place(index), fs::Permissions::from_mode(mode)).unwrap();
+        made.push((group, index));
+    }
+}
+
+/// The ids of what would be copied of a tree of these names, and of what has been copied.
+fn ids(names: &[Name], reverse: bool) -> (ContentId, ContentId) {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    plant_names(from.path(), names, reverse);
+    let root = select::Root::open(from.path()).unwrap();
+    let wanted = select::select(&root, &["".into()], Owners::Ignored, &everything, None).unwrap();
+    copy(from.path(), to.path(), ".", "/").unwrap();
+    (wanted.id, capture(to.path(), &[]).unwrap().id)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The law of keys: what is copied differs exactly if the ids of what is to be copied do.
+    #[test]
+    fn equal_selections_are_equal_copies_and_others_are_others(
+        names in prop::collection::vec((0..4_usize, 0..2_u8, any::<bool>()), 1..7),
+        index in any::<prop::sample::Index>(),
+        other in (0..4_usize, 0..2_u8, any::<bool>()),
+    ) {
+        let (wanted, copied) = ids(&names, false);
+        prop_assert_eq!(ids(&names, true), (wanted, copied));
+        let mut changed = names.clone();
+        changed[index.index(names.len())] = other;
+        let (also_wanted, also_copied) = ids(&changed, false);
+        prop_assert_eq!(wanted == also_wanted, copied == also_copied, "{:?} {:?}", names, changed);
     }
 }
