@@ -8,6 +8,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use layercake_executor::engine::Client;
 use layercake_executor::registry::settings::Proxies;
 
 use crate::failure::Failure;
@@ -26,6 +27,10 @@ pub struct Settings {
     pub host: Host,
     /// Steps under way at the same time.
     pub jobs: usize,
+    /// Who loads images; `None` is whoever can.
+    pub load: Option<Client>,
+    /// Where docker's daemon may be listening.
+    pub docker_sockets: Vec<PathBuf>,
     /// By the registry's host and port.
     pub registries: BTreeMap<String, file::Registry>,
     /// The folder of docker's `config.json`.
@@ -72,6 +77,8 @@ impl Settings {
                 env: user.host.env.iter().filter_map(|text| assignment(text)).collect(),
             },
             jobs: project.build.jobs.or(user.build.jobs).map_or(JOBS, std::num::NonZero::get),
+            load: project.build.load.or(user.build.load),
+            docker_sockets: docker_sockets(),
             registries,
             docker_config: path("DOCKER_CONFIG").unwrap_or_else(|| home.join(".docker")),
             auth_files: auth_files.into_iter().flatten().collect(),
@@ -105,6 +112,9 @@ pub fn is_colourless() -> bool {
     env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
+
+/// The variable that says the time of everything that is made (<https://reproducible-builds.org/docs/source-date-epoch/>).
+pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The variables that name proxies; programs read them in capitals or not.
 pub const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
@@ -146,11 +156,22 @@ fn registry_proxies() -> Proxies {
 }
 
 fn source_date_epoch() -> Result<Option<i64>, Failure> {
-    let Some(text) = variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = variable(SOURCE_DATE_EPOCH).filter(|text| !text.is_empty()) else { return Ok(None) };
     match text.parse() {
         Ok(seconds) => Ok(Some(seconds)),
         Err(_) => Err(Failure::input(format!("SOURCE_DATE_EPOCH is `{text}`"))
             .help("set it to a number of seconds since 1970, such as the output of `git log -1 --format=%ct`")),
+    }
+}
+
+/// Where `DOCKER_HOST` says that the daemon listens, if that is a socket; else root's daemon, and the user's own.
+fn docker_sockets() -> Vec<PathBuf> {
+    match variable("DOCKER_HOST") {
+        Some(host) => host.strip_prefix("unix://").map(PathBuf::from).into_iter().collect(),
+        None => {
+            let own = path("XDG_RUNTIME_DIR").map(|folder| folder.join("docker.sock"));
+            std::iter::once(PathBuf::from("/var/run/docker.sock")).chain(own).collect()
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::image::local::LocalImage;
 use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
 use crate::layer::blob::{self, LayerBlob, Options};
+use crate::layer::unpack::Layer;
 
 /// What the comment of every history entry says, as BuildKit's says `buildkit.dockerfile.v0`.
 const COMMENT: &str = "layercake";
@@ -28,10 +29,32 @@ const COMMENT: &str = "layercake";
 pub struct Assembly {
     /// How its new layers are packed.
     pub layers: Options,
-    /// `SOURCE_DATE_EPOCH`: the time that everything new has, in seconds since 1970.
+    /// What becomes of the layers of the image that it starts from.
+    pub base_layers: BaseLayers,
+    /// Whose types its documents and layers have.
+    pub family: Family,
+    /// `SOURCE_DATE_EPOCH`: the time that its configuration says, in seconds since 1970.
     pub epoch: Option<i64>,
-    /// Annotations of the manifest.
-    pub annotations: BTreeMap<String, String>,
+    /// Free names and values.
+    pub annotations: Annotations,
+}
+
+/// What becomes of the layers of a base image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseLayers {
+    /// They are the blobs that they were, whatever compresses them.
+    Kept,
+    /// Those that are compressed in another format than the new ones are compressed anew. They have to be in the store.
+    Compressed,
+}
+
+/// Free names and values, by where they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations {
+    /// In the manifest.
+    pub manifest: BTreeMap<String, String>,
+    /// In whatever refers to the manifest: the list of a layout.
+    pub manifest_descriptor: BTreeMap<String, String>,
 }
 
 /// An image, assembled: its documents and its new layers are in the store.
@@ -64,12 +87,11 @@ pub fn assemble(
     let folders: Vec<ContentId> = steps().map(|step| made(step.index()).change.folder).collect();
     let packed = pack(store, &folders, how.layers)?;
 
-    let mut layers: Vec<Descriptor> = base.iter().flat_map(|base| &base.manifest.layers).map(as_oci).collect();
+    let mut layers = base.map_or_else(|| Ok(Vec::new()), |base| base_layers(base, store, how))?;
     let mut diff_ids = base.map_or_else(Vec::new, |base| base.config.rootfs.diff_ids.clone());
     for folder in &folders {
         let layer = &packed[folder];
-        let media_type = MediaType::from(layer.media_type().to_owned());
-        layers.push(Descriptor::new(media_type, layer.digest, layer.size));
+        layers.push(of_family(how.family, &described(layer)));
         diff_ids.push(layer.diff_id);
     }
 
@@ -96,12 +118,13 @@ pub fn assemble(
     };
     let document = json(&config);
     let config_digest = store.put_blob(&document)?;
-    let config_descriptor = Descriptor::of(MediaType::Config(Family::Oci), &document);
-    let mut manifest = Manifest::new(MediaType::Manifest(Family::Oci), config_descriptor, layers);
-    manifest.annotations.clone_from(&how.annotations);
+    let config_descriptor = Descriptor::of(MediaType::Config(how.family), &document);
+    let mut manifest = Manifest::new(MediaType::Manifest(how.family), config_descriptor, layers);
+    manifest.annotations.clone_from(&how.annotations.manifest);
     let document = json(&manifest);
     store.put_blob(&document)?;
-    let descriptor = Descriptor::of(MediaType::Manifest(Family::Oci), &document);
+    let mut descriptor = Descriptor::of(MediaType::Manifest(how.family), &document);
+    descriptor.annotations.clone_from(&how.annotations.manifest_descriptor);
     Ok(Assembled { descriptor, manifest, config, config_digest })
 }
 
@@ -139,10 +162,31 @@ fn pack(store: &Store, folders: &[ContentId], options: Options) -> Result<HashMa
     packed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The same layer, named as OCI names it: a manifest of ours is OCI's, whatever the base's is.
-fn as_oci(layer: &Descriptor) -> Descriptor {
+/// The layers of the base as the new image has them.
+fn base_layers(base: &LocalImage, store: &Store, how: &Assembly) -> Result<Vec<Descriptor>, Error> {
+    let wanted = MediaType::from(how.layers.compression.media_type().to_owned()).layer_compression();
+    let layers = base.manifest.layers.iter().zip(&base.config.rootfs.diff_ids);
+    layers
+        .map(|(layer, diff_id)| {
+            let is_other = matches!(&layer.media_type, MediaType::Layer(_, found) if Some(*found) != wanted);
+            if how.base_layers == BaseLayers::Kept || !is_other {
+                return Ok(of_family(how.family, layer));
+            }
+            let layer = Layer { diff_id: *diff_id, blob: layer.digest };
+            let made = blob::compressed_anew(store, &layer, how.layers.compression)?;
+            Ok(of_family(how.family, &described(&made)))
+        })
+        .collect()
+}
+
+fn described(layer: &LayerBlob) -> Descriptor {
+    Descriptor::new(MediaType::from(layer.media_type().to_owned()), layer.digest, layer.size)
+}
+
+/// The same layer, named as one family of types names it: a manifest is of one family, whatever the base's is.
+fn of_family(family: Family, layer: &Descriptor) -> Descriptor {
     let media_type = match &layer.media_type {
-        MediaType::Layer(_, compression) => MediaType::Layer(Family::Oci, *compression),
+        MediaType::Layer(_, compression) => MediaType::Layer(family, *compression),
         other => other.clone(),
     };
     Descriptor { media_type, ..layer.bare() }

@@ -5,6 +5,7 @@ pub mod assemble;
 pub mod build;
 pub mod change;
 pub mod container;
+pub mod engine;
 pub mod fault;
 pub mod image;
 pub mod layer;

@@ -7,6 +7,7 @@
 pub mod attributes;
 pub mod content;
 pub mod identity;
+pub mod inode;
 pub mod list;
 pub mod lookup;
 pub mod mark;

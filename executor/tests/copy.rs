@@ -5,11 +5,14 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use layercake_cache::ContentId;
+use layercake_executor::change::capture;
 use layercake_executor::op::copy::mode::ModeChange;
 use layercake_executor::op::copy::source::{SelectError, Source};
 use layercake_executor::op::copy::write::{Owner, WriteError, Writer};
 use layercake_executor::root::Root;
-use layercake_executor::select::Verdict;
+use layercake_executor::select::{self, Owners, Verdict};
+use proptest::prelude::*;
 use rustix::fs::FileType;
 
 /// Makes files (`a/b=content`), folders (`a/b/`) and links (`a -> target`).
@@ -136,7 +139,7 @@ fn what_does_not_exist_is_an_error() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     plant(from.path(), &["a", "dir/x"]);
     for missing in ["b", "dir/y", "a/x", "dir/x/z"] {
-        assert_eq!(copy(from.path(), to.path(), missing, "/"), Err(format!("`{missing}` not found")));
+        assert_eq!(copy(from.path(), to.path(), missing, "/"), Err(format!("\"/{missing}\": not found")));
     }
 }
 
@@ -196,6 +199,39 @@ fn hard_links_modes_and_times_are_kept() {
 }
 
 #[test]
+fn a_further_name_of_a_file_that_was_replaced_is_the_file_all_the_same() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    plant(from.path(), &["a/x=same", "b/x=other", "c/", "d/", "e/"]);
+    for name in ["c/x", "d/x", "e/y"] {
+        fs::hard_link(from.path().join("a/x"), from.path().join(name)).unwrap();
+    }
+    // Each `x` replaces the one before; that of `d` is the same file as that of `c`, and `y` is too.
+    copy(from.path(), to.path(), "*/*", "/to/").unwrap();
+    assert_eq!(harvest(to.path()), ["to/", "to/x=same", "to/y=same"]);
+    let stat = |name: &str| fs::symlink_metadata(to.path().join(name)).unwrap();
+    assert_eq!((stat("to/x").ino(), stat("to/x").nlink()), (stat("to/y").ino(), 2));
+}
+
+#[test]
+fn holes_stay_holes() {
+    use std::os::unix::fs::FileExt;
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = fs::File::create(from.path().join("sparse")).unwrap();
+    file.write_all_at(b"begin", 0).unwrap();
+    file.write_all_at(b"middle", 3 << 20).unwrap();
+    file.set_len(64 << 20).unwrap();
+    fs::File::create(from.path().join("hole")).unwrap().set_len(1 << 30).unwrap();
+    copy(from.path(), to.path(), ".", "/").unwrap();
+    for name in ["sparse", "hole"] {
+        let stat = |folder: &Path| fs::metadata(folder.join(name)).unwrap();
+        assert_eq!(stat(to.path()).len(), stat(from.path()).len());
+        assert!(stat(to.path()).blocks() <= stat(from.path()).blocks(), "{name}");
+    }
+    let read = |folder: &Path| fs::read(folder.join("sparse")).unwrap();
+    assert!(read(from.path()) == read(to.path()));
+}
+
+#[test]
 fn a_mode_is_for_all_that_is_written() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     plant(from.path(), &["d/a", "d/sub/b"]);
@@ -206,5 +242,61 @@ fn a_mode_is_for_all_that_is_written() {
     Writer::new(&to_root, mine(), Some(&mode)).copy(&source, &selected[0], "/new/to").unwrap();
     for name in ["new", "new/to", "new/to/a", "new/to/sub", "new/to/sub/b"] {
         assert_eq!(fs::metadata(to.path().join(name)).unwrap().mode() & 0o7777, 0o750, "{name}");
+    }
+}
+
+/// A file of a tree: which file its name is of, what that holds, and whether it may be run. Of a file of several names, the
+/// first says the last two.
+type Name = (usize, u8, bool);
+
+/// Makes a tree of these names, half of them in a folder, in their order or from the last to the first.
+fn plant_names(folder: &Path, names: &[Name], reverse: bool) {
+    fs::create_dir(folder.join("d")).unwrap();
+    let place = |index: usize| folder.join(if index % 2 == 0 { format!("{index}") } else { format!("d/{index}") });
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    if reverse {
+        order.reverse();
+    }
+    let mut made: Vec<(usize, usize)> = Vec::new();
+    for index in order {
+        let group = names[index].0;
+        if let Some((_, other)) = made.iter().find(|(known, _)| *known == group) {
+            fs::hard_link(place(*other), place(index)).unwrap();
+            continue;
+        }
+        let (_, content, executable) = *names.iter().find(|(other, ..)| *other == group).unwrap();
+        fs::write(place(index), [content]).unwrap();
+        let mode = if executable { 0o755 } else { 0o644 };
+        fs::set_permissions(place(index), fs::Permissions::from_mode(mode)).unwrap();
+        made.push((group, index));
+    }
+}
+
+/// The ids of what would be copied of a tree of these names, and of what has been copied.
+fn ids(names: &[Name], reverse: bool) -> (ContentId, ContentId) {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    plant_names(from.path(), names, reverse);
+    let root = select::Root::open(from.path()).unwrap();
+    let wanted = select::select(&root, &["".into()], Owners::Ignored, &everything, None).unwrap();
+    copy(from.path(), to.path(), ".", "/").unwrap();
+    (wanted.id, capture(to.path(), &[]).unwrap().id)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The law of keys: what is copied differs exactly if the ids of what is to be copied do.
+    #[test]
+    fn equal_selections_are_equal_copies_and_others_are_others(
+        names in prop::collection::vec((0..4_usize, 0..2_u8, any::<bool>()), 1..7),
+        index in any::<prop::sample::Index>(),
+        other in (0..4_usize, 0..2_u8, any::<bool>()),
+    ) {
+        let (wanted, copied) = ids(&names, false);
+        prop_assert_eq!(ids(&names, true), (wanted, copied));
+        let mut changed = names.clone();
+        changed[index.index(names.len())] = other;
+        let (also_wanted, also_copied) = ids(&changed, false);
+        prop_assert_eq!(wanted == also_wanted, copied == also_copied, "{:?} {:?}", names, changed);
     }
 }

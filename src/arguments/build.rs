@@ -15,14 +15,16 @@ pub struct Build {
     /// Name the image; may be given again.
     #[arg(short, long, value_name = "NAME[:TAG]")]
     pub tag: Vec<String>,
-    /// Where the result goes: `type=image|oci|docker|tar|local|none[,dest=…][,name=…][,push=true][,compression=…]`; a bare
-    /// path is `type=local`, `-` is `type=tar` on standard output.
+    /// Where the result goes: `type=image|oci|docker|tar|local|none`, and behind commas what else is to be said: `dest=PATH`,
+    /// `name=NAME`, `push=true`, `compression=gzip|zstd|none`, `compression-level=N`, `force-compression=true` (the base's layers
+    /// too), `rewrite-timestamp=false`, `oci-mediatypes=false`, `annotation.KEY=VALUE`. A bare path is `type=local`, `-` is
+    /// `type=tar` on standard output. May be given again.
     #[arg(short, long, value_name = "OUTPUT")]
     pub output: Vec<String>,
     /// Send the image to its registry: `--output type=image,push=true`.
     #[arg(long)]
     pub push: bool,
-    /// Hand the image to a running docker, podman or containerd (not built yet).
+    /// Hand the image over to docker, podman or containerd as well; `build.load` of the settings says to which.
     #[arg(long)]
     pub load: bool,
     /// Print nothing but the image's digest.

@@ -28,8 +28,8 @@ pub struct Inputs {
     /// Add a label to the image.
     #[arg(long, value_name = "NAME=VALUE")]
     pub label: Vec<String>,
-    /// Add an annotation to the image's manifest.
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Add an annotation to the image's manifest, or to what refers to it.
+    #[arg(long, value_name = "[manifest-descriptor:]NAME=VALUE")]
     pub annotation: Vec<String>,
     /// Give the build a secret: `id=ID[,src=FILE|,env=NAME]`.
     #[arg(long, value_name = "SECRET")]

@@ -1,26 +1,25 @@
 //! `build`: from inputs to an image, and to where it is wanted.
 
+mod annotation;
 mod output;
+mod report;
 mod surroundings;
 
 use layercake_cache::KeyHasher;
 use layercake_compiler::plan::Plan;
-use layercake_executor::assemble::{Assembled, Assembly, assemble};
 use layercake_executor::build::error::{Error, StepError};
 use layercake_executor::build::product::Product;
 use layercake_executor::build::site::{Bases, Reuse, Site};
 use layercake_executor::build::{event::Event, materialize};
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::reference::Reference;
-use layercake_executor::layer::blob::Options;
 use layercake_executor::registry;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::{namespace, op};
-use serde_json::json;
 
 use super::call;
-use super::inputs::{self, Inputs, Resolver, key_value};
+use super::inputs::{self, Inputs, Resolver};
 use super::registry::client_unless;
 use crate::arguments::build::Build;
 use crate::failure::Failure;
@@ -41,12 +40,12 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     {
         return call::run(question, &arguments.inputs, paint);
     }
-    // Before there are threads: a process that has some enters no user namespace.
-    namespace::enter()?;
-    let outputs = Output::all(arguments)?;
+    let settings = Settings::read(inputs::project(&arguments.inputs))?;
+    let outputs = Output::all(arguments, &settings)?;
     let names =
         arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
-    let settings = Settings::read(inputs::project(&arguments.inputs))?;
+    // Before there are threads: a process that has some enters no user namespace.
+    namespace::enter()?;
     let inputs = Inputs::read(&arguments.inputs)?;
     let store = inputs::open_store(&settings)?;
     let client = client_unless(arguments.inputs.offline, &settings);
@@ -54,6 +53,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let (compilation, bases) =
         inputs.compile(&Resolver { store: &store, client: client.as_ref(), freshness }, paint)?;
     let plan = &compilation.plan;
+    let epoch = compilation.program.source_date_epoch;
 
     let surroundings = surroundings::read(arguments, &settings)?;
     let progress = Progress::new(plan, (!arguments.quiet).then_some(arguments.progress), paint);
@@ -73,31 +73,24 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         surroundings: &surroundings,
         reuse: &reuse,
         jobs: arguments.inputs.jobs.unwrap_or(settings.jobs),
-        epoch: settings.source_date_epoch,
+        epoch,
         listener: &listener,
     };
     let products = materialize(plan, &site).map_err(|error| failed(&error, plan, &inputs, paint))?;
 
     let mut images = Vec::new();
     for output in &outputs {
-        let image = if output.kind.is_image() {
-            let annotations =
-                arguments.inputs.annotation.iter().map(|text| {
-                    key_value(text, "--annotation").map(|(name, value)| (name.to_owned(), value.to_owned()))
-                });
-            let assembly = Assembly {
-                layers: Options { compression: output.compression, epoch: settings.source_date_epoch },
-                epoch: settings.source_date_epoch,
-                annotations: annotations.collect::<Result<_, _>>()?,
-            };
-            Some(assemble(plan, &products, &bases, &store, &assembly).map_err(|error| broken(&error))?)
-        } else {
-            None
-        };
+        let image = output.kind.is_image().then(|| output.assemble(arguments, plan, &products, &site)).transpose()?;
         output.put(plan, &products, image.as_ref(), &names, &site, client.as_ref(), paint)?;
         images.extend(image);
     }
-    report(arguments, plan, images.first(), &names)
+    let mut named = names.clone();
+    for name in outputs.iter().flat_map(|output| output.names(&names)) {
+        if !named.contains(&name) {
+            named.push(name);
+        }
+    }
+    report::write(arguments, plan, images.first(), &named, epoch)
 }
 
 /// Brings a layer of a base image into the store, from the repository that its image came from.
@@ -154,37 +147,9 @@ fn broken(error: &Error) -> Failure {
     }
 }
 
-/// Says what was made: on standard output, and in the files that were asked for.
-fn report(arguments: &Build, plan: &Plan, image: Option<&Assembled>, names: &[Reference]) -> Result<(), Failure> {
-    let Some(image) = image else { return Ok(()) };
-    let digest = image.descriptor.digest;
-    if let Some(path) = &arguments.iidfile {
-        super::transport::write_file(path, |out| write(out, &digest.to_string(), path))?;
-    }
-    if let Some(path) = &arguments.metadata_file {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let metadata = json!({
-            "containerimage.digest": digest,
-            "containerimage.config.digest": image.config_digest,
-            "containerimage.descriptor": image.descriptor,
-            "image.name": names.join(","),
-            "layercake.target": plan.target,
-        });
-        let text = serde_json::to_string_pretty(&metadata).expect("metadata has only text keys");
-        super::transport::write_file(path, |out| write(out, &format!("{text}\n"), path))?;
-    }
-    streams::line(&digest.to_string())
-}
-
-fn write(out: &mut dyn std::io::Write, text: &str, path: &std::path::Path) -> Result<(), Failure> {
-    out.write_all(text.as_bytes())
-        .map_err(|error| Failure::environment(format!("cannot write `{}`: {error}", path.display())))
-}
-
 /// What the arguments may say and this version cannot do.
 fn not_built(arguments: &Build) -> Result<(), Failure> {
     let wanted = [
-        ("--load", arguments.load),
         ("--sbom", arguments.sbom.is_some()),
         ("--provenance", arguments.provenance.as_deref().is_some_and(|value| value != "false")),
         ("--timings", arguments.timings.is_some()),

@@ -20,7 +20,7 @@ pub use values::{bytes, host_line, key_value, limit, secret};
 
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
-use crate::settings;
+use crate::settings::{self, SOURCE_DATE_EPOCH};
 use crate::terminal::paint::Paint;
 use crate::terminal::{diagnostic, output};
 
@@ -139,9 +139,15 @@ impl Inputs {
     /// Tells what is wrong, and says that it is.
     pub fn refused(&self, diagnostics: &[Diagnostic], paint: Paint) -> Failure {
         self.tell(diagnostics, paint);
-        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-        let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
-        Failure::input(format!("`{}` has {errors}", self.file))
+        let errors: Vec<&Diagnostic> =
+            diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+        let first = errors.first().filter(|first| self.parsed.diagnostics.contains(first));
+        Failure::input(match (errors.len(), first.and_then(|first| Some((first, first.line(&self.parsed.source)?)))) {
+            // What logs end with, and where people and scripts look for BuildKit's words.
+            (1, Some((error, line))) => format!("dockerfile parse error on line {line}: {}", error.message),
+            (1, None) => format!("`{}` has an error", self.file),
+            (count, _) => format!("`{}` has {count} errors", self.file),
+        })
     }
 }
 
@@ -181,9 +187,11 @@ fn check_syntax(syntax: Option<&str>) -> Result<(), Failure> {
     .help("remove the line `# syntax=`, or name `docker/dockerfile`: layercake understands Dockerfiles itself"))
 }
 
-/// The values of build arguments: what is given, or the environment's. One that has none is not set.
+/// The values of build arguments: what is given, or the environment's. One that has none is not set. As for buildx, the
+/// time that a reproducible build has is given without being named.
 fn build_args(arguments: &[String]) -> Vec<(String, String)> {
-    arguments.iter().filter_map(|text| settings::assignment(text)).collect()
+    let epoch = settings::assignment(SOURCE_DATE_EPOCH).filter(|(_, value)| !value.is_empty());
+    epoch.into_iter().chain(arguments.iter().filter_map(|text| settings::assignment(text))).collect()
 }
 
 /// What the arguments may say and this version cannot do.

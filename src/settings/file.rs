@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::num::NonZero;
 use std::path::Path;
 
+use layercake_executor::engine::Client;
 use layercake_executor::fault::reason;
 use serde::Deserialize;
 
@@ -29,6 +30,8 @@ pub struct File {
 pub struct Build {
     /// Steps under way at the same time.
     pub jobs: Option<NonZero<usize>>,
+    /// Who takes in what `--load` hands over.
+    pub load: Option<Client>,
 }
 
 /// What of this machine every `RUN` may see.

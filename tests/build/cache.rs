@@ -161,3 +161,21 @@ fn one_job_or_eight_in_two_stores_make_the_same_image() {
     }
     assert_eq!(digests[0], digests[1]);
 }
+
+#[test]
+fn which_names_are_one_file_is_part_of_what_is_copied() {
+    let Some(home) = Home::with_base() else { return };
+    home.write("ctx/Dockerfile", "FROM base AS stage\nCOPY d /d\nFROM base\nCOPY --from=stage /d /copied\n");
+    home.write("ctx/d/a", "same").write("ctx/d/b", "same");
+    let links = |home: &Home| home.layers("x")[1].0.values().filter(|file| file.kind == tar::EntryType::Link).count();
+    let build = || home.build(["-t", "x", "ctx"]).started.len();
+    assert_eq!((build(), links(&home)), (2, 0));
+    let (a, b) = (home.path("work/ctx/d/a"), home.path("work/ctx/d/b"));
+    std::fs::remove_file(&b).unwrap();
+    std::fs::hard_link(&a, &b).unwrap();
+    assert_eq!((build(), links(&home)), (2, 1), "two names of one file are not two files");
+    std::fs::remove_file(&b).unwrap();
+    std::fs::copy(&a, &b).unwrap();
+    assert_eq!((build(), links(&home)), (0, 0), "what was two files is remembered");
+    assert_eq!(build(), 0);
+}

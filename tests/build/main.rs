@@ -8,6 +8,7 @@ mod support;
 mod cache;
 mod context;
 mod host;
+mod hostile;
 mod language;
 mod mounts;
 mod sharing;

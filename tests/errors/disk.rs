@@ -99,7 +99,7 @@ fn wherever_it_fills_up_the_status_is_right() {
             // Without a base image, what follows is asked for what does not exist.
             let without_base = ran.stderr.contains("registry-1.docker.io") || ran.stderr.contains("there is no image");
             // A command that cannot write says so itself, and fails.
-            let failed_itself = status == 1 && ran.stderr.contains("the command exited with status 1");
+            let failed_itself = status == 1 && ran.stderr.contains("did not complete successfully: exit code: 1");
             let said = ran.stderr.contains("help: make room");
             assert!(
                 status == 0 || without_base || failed_itself || (status == 3 && said),

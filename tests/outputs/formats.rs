@@ -142,6 +142,45 @@ fn compressions_hold_the_same_layers() {
 }
 
 #[test]
+fn compression_can_be_forced_on_the_base() {
+    let Some(home) = home() else { return };
+    let media_types = |options: &str| {
+        home.build(["-o", &format!("type=oci,dest=out.tar,{options}"), "ctx"]);
+        let archive = archive(&home, "out.tar");
+        let manifest = document(&archive, &json_of(&archive, "index.json")["manifests"][0]["digest"]);
+        let types = manifest["layers"].as_array().unwrap().iter().map(|layer| layer["mediaType"].as_str().unwrap());
+        let types: Vec<String> = types.map(|name| name.rsplit("layer.v1.").next().unwrap().to_owned()).collect();
+        let ids = document(&archive, &manifest["config"]["digest"])["rootfs"]["diff_ids"].clone();
+        (types, ids, layers(&archive).first().unwrap().has("bin/busybox"))
+    };
+    let kept = media_types("compression=zstd");
+    assert_eq!(kept.0, ["tar+gzip", "tar+zstd", "tar+zstd"]);
+    for (compression, name) in [("zstd", "tar+zstd"), ("none", "tar"), ("gzip", "tar+gzip")] {
+        let forced = media_types(&format!("compression={compression},force-compression=true"));
+        assert_eq!(forced, (vec![name.to_owned(); 3], kept.1.clone(), true));
+    }
+    // A level that does not exist is said to be none.
+    let output = "type=oci,dest=out.tar,compression=zstd,compression-level=23";
+    let ran = home.layercake(["build", "-o", output, "ctx"]).exits(2);
+    assert!(ran.stderr.contains("zstd has no compression level 23"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_types_may_be_dockers() {
+    let Some(home) = home() else { return };
+    home.build(["-o", "type=oci,dest=out.tar,oci-mediatypes=false", "ctx"]);
+    let archive = archive(&home, "out.tar");
+    let entry = &json_of(&archive, "index.json")["manifests"][0];
+    assert_eq!(entry["mediaType"], "application/vnd.docker.distribution.manifest.v2+json");
+    let manifest = document(&archive, &entry["digest"]);
+    assert_eq!(manifest["mediaType"], entry["mediaType"]);
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.docker.container.image.v1+json");
+    for layer in manifest["layers"].as_array().unwrap() {
+        assert_eq!(layer["mediaType"], "application/vnd.docker.image.rootfs.diff.tar.gzip");
+    }
+}
+
+#[test]
 fn an_archive_appears_whole_or_not_at_all() {
     let Some(home) = home() else { return };
     home.write("out.tar", "what was there before");

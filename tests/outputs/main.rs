@@ -5,7 +5,10 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod annotations;
 mod files;
 mod formats;
 mod judges;
+mod load;
+mod reproducible;
 mod varied;

@@ -91,6 +91,20 @@ fn layers_that_no_step_reads_are_not_fetched() {
 }
 
 #[test]
+fn layers_that_are_compressed_anew_are_fetched_first() {
+    let Some((_registry, home, name)) = pushed() else { return };
+    let other = Home::empty();
+    other.write("ctx/Dockerfile", format!("FROM {name}\nENV B=2\n"));
+    other.build(["-o", "type=image,name=x,compression=zstd,force-compression=true", "ctx"]);
+    let layers = other.inspect("x")["Manifest"]["layers"].clone();
+    let types: Vec<&str> =
+        layers.as_array().unwrap().iter().map(|layer| layer["mediaType"].as_str().unwrap()).collect();
+    assert_eq!(types, ["application/vnd.oci.image.layer.v1.tar+zstd"; 3]);
+    assert_eq!(other.diff_ids("x"), home.diff_ids(&name), "what the layers hold is what it was");
+    assert_eq!(other.layers("x")[2].text("two"), "two");
+}
+
+#[test]
 fn an_image_whose_base_no_step_has_read_is_whole_all_the_same() {
     let Some((registry, _home, name)) = pushed() else { return };
     let other = Home::empty();

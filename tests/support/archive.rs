@@ -38,8 +38,8 @@ impl Files {
             let attributes = attributes.collect();
             let mut content = Vec::new();
             entry.read_to_end(&mut content).unwrap();
-            let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
-            let target = entry.link_name_bytes().map(|name| String::from_utf8_lossy(&name).into_owned());
+            let path = text(&entry.path_bytes());
+            let target = entry.link_name_bytes().map(|name| text(&name));
             let header = entry.header();
             let file = File {
                 kind: header.entry_type(),
@@ -52,6 +52,16 @@ impl Files {
             files.insert(plain(&path).to_owned(), file);
         }
         Self(files)
+    }
+
+    /// When each entry of a tar was modified, in seconds since 1970, by path.
+    pub(crate) fn times(tar: &[u8]) -> BTreeMap<String, u64> {
+        let mut archive = Archive::new(tar);
+        let entries = archive.entries().unwrap().map(Result::unwrap);
+        let time = |entry: tar::Entry<'_, &[u8]>| {
+            (plain(&text(&entry.path_bytes())).to_owned(), entry.header().mtime().unwrap())
+        };
+        entries.map(time).collect()
     }
 
     /// The paths, sorted.
@@ -83,6 +93,11 @@ impl fmt::Debug for File {
         write!(f, "{:?} {:o} {user}:{group} ->{:?} {} bytes", self.kind, self.mode, self.target, self.content.len())?;
         if self.attributes.is_empty() { Ok(()) } else { write!(f, " {:?}", self.attributes) }
     }
+}
+
+/// Names need not be UTF-8; other bytes are shown in a way that keeps them apart.
+fn text(name: &[u8]) -> String {
+    std::str::from_utf8(name).map_or_else(|_| name.escape_ascii().to_string(), str::to_owned)
 }
 
 /// A path as everybody writes it: programs differ in `./` before and `/` behind.

@@ -39,9 +39,14 @@ impl Home {
 
 /// What each layer of the only image in an OCI archive holds, lowest first.
 pub(crate) fn layers(archive: &Files) -> Vec<Files> {
+    tars(archive).iter().map(|tar| Files::read(tar)).collect()
+}
+
+/// The layers of the only image in an OCI archive, uncompressed, lowest first.
+pub(crate) fn tars(archive: &Files) -> Vec<Vec<u8>> {
     let manifest = document(archive, &json(archive, "index.json")["manifests"][0]["digest"]);
     let layers = manifest["layers"].as_array().unwrap();
-    layers.iter().map(|layer| Files::read(&unpacked(blob(archive, &layer["digest"])))).collect()
+    layers.iter().map(|layer| unpacked(blob(archive, &layer["digest"]))).collect()
 }
 
 /// A JSON document in an archive.

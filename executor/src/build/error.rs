@@ -116,6 +116,11 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Overlay(error) => error.help().map(str::to_owned),
+            Self::Layer(layer::Error::NoRoom { .. }) => Some(
+                "make room on the disk of the store, or choose another one with `LAYERCAKE_HOME`; if the archive is not \
+                 meant to be so large, do not use it"
+                    .to_owned(),
+            ),
             Self::Run(error) => error.help(),
             Self::Select(SelectError::NotFound(path)) => Some(format!(
                 "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use layercake_cache::ContentKey;
-use layercake_compiler::operation::Operation;
+use layercake_compiler::operation::{MakeDir, Operation, Run};
 use layercake_compiler::plan::{Plan, Step, StepId};
 use serde::{Deserialize, Serialize};
 
@@ -40,30 +40,47 @@ pub fn perform(
     product(step, site, cancel, inputs).map_err(|cause| StepError { step: id, cause: Box::new(cause) })
 }
 
+/// An operation that changes a tree, with what was found out for its key.
+enum Action<'a> {
+    Copy(copy::Sources<'a>),
+    Run(&'a Run),
+    MakeDir(&'a MakeDir),
+}
+
 fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {
     let mut ingredients = Ingredients::default();
-    match &step.operation {
+    let below = || inputs.first().and_then(Product::tree).expect("input 0 of these operations is a tree");
+    let action = match &step.operation {
         Operation::Scratch => return Ok(Product::Tree(Tree::scratch(), None)),
         Operation::Image(image) => return Ok(Product::Tree(site.base(image)?, None)),
         Operation::Context(context) => return Ok(Product::Context(context.name.clone())),
         Operation::Inline(inline) => return Ok(Product::Inline(inline.clone())),
         Operation::Http(_) => return Err(Error::NotBuilt("`ADD` of a URL")),
         Operation::Git(_) => return Err(Error::NotBuilt("`ADD` of a git repository")),
-        Operation::Copy(operation) => copy::describe(operation, inputs, site, &mut ingredients)?,
-        Operation::Run(operation) => run::describe(operation, inputs, site, &mut ingredients)?,
-        Operation::MakeDir(operation) => make_dir::describe(operation, inputs, &mut ingredients),
-    }
-    let below = inputs.first().and_then(Product::tree).expect("input 0 of these operations is a tree");
-    let made = made(step, site, cancel, below, inputs, &ingredients.key())?;
-    Ok(Product::Tree(below.with(&made.change), Some(made)))
+        Operation::Copy(operation) => {
+            let sources = copy::Sources::find(operation, inputs, site)?;
+            sources.describe(below(), site, &mut ingredients)?;
+            Action::Copy(sources)
+        }
+        Operation::Run(operation) => {
+            run::describe(operation, inputs, site, &mut ingredients)?;
+            Action::Run(operation)
+        }
+        Operation::MakeDir(operation) => {
+            make_dir::describe(operation, inputs, &mut ingredients);
+            Action::MakeDir(operation)
+        }
+    };
+    let made = made(step, &action, site, cancel, inputs, &ingredients.key())?;
+    Ok(Product::Tree(below().with(&made.change), Some(made)))
 }
 
 /// What a step changed: the remembered change set, or a new one.
 fn made(
     step: &Step,
+    action: &Action<'_>,
     site: &Site<'_>,
     cancel: &Cancel,
-    below: &Tree,
     inputs: &[Product],
     key: &ContentKey,
 ) -> Result<Made, Error> {
@@ -79,7 +96,7 @@ fn made(
     cancel.check()?;
     (site.listener)(Event::Started { step: step.id });
     let start = Instant::now();
-    match apply(step, site, cancel, below, inputs) {
+    match apply(step, action, site, cancel, inputs) {
         Ok(change) => {
             let made = Made { change, at: jiff::Timestamp::now().as_second() };
             let took = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -110,20 +127,24 @@ fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Result<Option<
 }
 
 /// Does the operation in a workspace of its own and stores what changed.
-fn apply(step: &Step, site: &Site<'_>, cancel: &Cancel, below: &Tree, inputs: &[Product]) -> Result<Change, Error> {
-    // A linked copy is made apart from the tree below.
-    let is_apart = matches!(&step.operation, Operation::Copy(copy) if copy.link);
-    let workspace = Workspace::new(site.store, if is_apart { Vec::new() } else { site.folders(below)? })?;
-    match &step.operation {
-        Operation::Copy(operation) => copy::apply(operation, &workspace, inputs, site)?,
-        Operation::MakeDir(operation) => make_dir::apply(operation, &workspace)?,
-        Operation::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel)?,
-        Operation::Image(_)
-        | Operation::Scratch
-        | Operation::Context(_)
-        | Operation::Inline(_)
-        | Operation::Http(_)
-        | Operation::Git(_) => unreachable!("these change no tree"),
+fn apply(
+    step: &Step,
+    action: &Action<'_>,
+    site: &Site<'_>,
+    cancel: &Cancel,
+    inputs: &[Product],
+) -> Result<Change, Error> {
+    let below = &inputs[0];
+    let lowers = match (action, below.tree()) {
+        // A linked copy is made apart from the tree below.
+        (Action::Copy(sources), _) if sources.is_apart() => Vec::new(),
+        (_, tree) => site.folders(tree.expect("input 0 of these operations is a tree"))?,
+    };
+    let workspace = Workspace::new(site.store, lowers)?;
+    match action {
+        Action::Copy(sources) => sources.apply(&workspace, below, site)?,
+        Action::MakeDir(operation) => make_dir::apply(operation, &workspace)?,
+        Action::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel)?,
     }
     workspace.finish(site.store)
 }

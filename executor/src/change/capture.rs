@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use layercake_cache::ContentId;
 
 use super::error::Error;
-use super::node::{Content, Folder, Inode, Leaf, Node, Origin};
+use super::node::{Content, Folder, Leaf, Node, Origin};
 use super::walk::Upper;
 use crate::tree::identity::{Entry, Identity};
+use crate::tree::inode::Inode;
 use crate::tree::walk::Item;
 
 /// What a step changed.

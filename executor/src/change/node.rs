@@ -4,10 +4,8 @@ use blake3::Hash;
 use rustix::fs::{Dev, FileType, Stat};
 
 use crate::tree::attributes::Attributes;
+use crate::tree::inode::Inode;
 use crate::tree::mark::Opacity;
-
-/// Device and inode number.
-pub(super) type Inode = (u64, u64);
 
 /// A folder itself.
 #[derive(Debug)]
@@ -63,9 +61,4 @@ pub(super) enum Content {
     },
     Symlink(Vec<u8>),
     Special(FileType, Dev),
-}
-
-/// Says which file this is a name of, if it has several.
-pub(super) fn shared_inode(stat: &Stat) -> Option<Inode> {
-    (stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino))
 }

@@ -22,9 +22,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::error::Error;
-use super::node::{Cleaning, Content, Folder, Inode, Leaf, Node, Origin, shared_inode};
+use super::node::{Cleaning, Content, Folder, Leaf, Node, Origin};
 use crate::fault::{At, PathError};
 use crate::tree::attributes::Attributes;
+use crate::tree::inode::{Inode, shared_inode};
 use crate::tree::lookup;
 use crate::tree::mark::{self, Opacity};
 use crate::tree::walk::{self, Entry, Walk};

@@ -14,6 +14,9 @@ pub enum Error {
     /// The operating system's.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A layer cannot be packed.
+    #[error(transparent)]
+    Layer(#[from] crate::layer::Error),
     /// A document of an image is not what it must be.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -184,6 +187,7 @@ impl Error {
             // The user named an archive that is not there.
             Self::Path(error) if error.source.kind() == std::io::ErrorKind::NotFound => Fault::Input,
             Self::Store(_) | Self::Path(_) | Self::Write(_) => Fault::Environment,
+            Self::Layer(error) => error.fault(),
             Self::Document(_) | Self::AmbiguousId { .. } | Self::Incomplete { .. } => Fault::Input,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Write};
 
-use flate2::write::GzEncoder;
 use layercake_cache::{Digest, Digester, Store};
 use layercake_compiler::oci::{ContainerConfig, History};
 use layercake_compiler::platform::Platform;
@@ -14,9 +13,10 @@ use crate::image::descriptor::Descriptor;
 use crate::image::error::{ArchiveProblem, Error};
 use crate::image::local::Images;
 use crate::image::manifest::Manifest;
-use crate::image::media::{Compression, Family, MediaType};
+use crate::image::media::{Family, MediaType};
 use crate::image::reference::Reference;
 use crate::image::save::json;
+use crate::layer::compress::{Compression, Compressor};
 
 /// What an imported image is to say of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn import(
 ) -> Result<Descriptor, Error> {
     let problem = |problem| Error::Import { archive: archive.to_owned(), problem };
     let mut input = decompress::open(input).map_err(problem)?;
-    let layer = GzEncoder::new(store.blob_writer()?, flate2::Compression::new(6));
+    let layer = Compression::GZIP.compressor(store.blob_writer()?)?;
     let mut tee = Tee { input: &mut input, layer, digester: Digester::default(), zeros: 0, failed: None };
     let read = read_tar(&mut tee);
     // A failure of the store shows as one of the input; it goes first.
@@ -56,7 +56,7 @@ pub fn import(
     read.map_err(problem)?;
     let (diff_id, _) = tee.digester.finish();
     let (digest, size) = tee.layer.finish().map_err(unwritten)?.finish()?;
-    let layer = Descriptor::new(MediaType::Layer(Family::Oci, Compression::Gzip), digest, size);
+    let layer = Descriptor::new(MediaType::from(Compression::GZIP.media_type().to_owned()), digest, size);
     let descriptor = put_documents(store, image, diff_id, layer)?;
     let images = Images::new(store);
     if names.is_empty() {
@@ -110,7 +110,7 @@ fn read_tar(tee: &mut Tee<'_, impl Write>) -> Result<(), ArchiveProblem> {
 /// Passes bytes on to a reader, and at once to the layer and its digest.
 struct Tee<'a, W: Write> {
     input: &'a mut dyn Read,
-    layer: GzEncoder<W>,
+    layer: Compressor<W>,
     digester: Digester,
     /// How many zeros the bytes so far end with.
     zeros: u64,

@@ -6,7 +6,9 @@ use layercake_cache::{ContentId, ContentKey, Digest, Digester, KeyHasher, Store}
 use serde::{Deserialize, Serialize};
 
 use super::compress::Compression;
+use super::decompress::Decompressor;
 use super::error::Error;
+use super::unpack::Layer;
 use super::{tar, unpack};
 use crate::fault::{Fault, PathError};
 
@@ -45,21 +47,55 @@ impl LayerBlob {
 /// # Errors
 /// If the folder cannot be read or expressed as a layer, or the blob cannot be written.
 pub fn make(store: &Store, folder: &ContentId, options: Options) -> Result<LayerBlob, Error> {
-    let key = key(folder, options);
-    if let Some(blob) = remembered(store, &key)? {
+    once(store, &key(folder, options), || {
+        let pack = |out: &mut dyn Write| tar::write(&store.folder_path(folder), options.epoch, out).map(drop);
+        let blob = write(store, options.compression, pack)?;
+        // Times that were clamped are others than the folder's.
+        if options.epoch.is_none() {
+            unpack::made_of(store, &blob.diff_id, folder)?;
+        }
+        Ok(blob)
+    })
+}
+
+/// The archive of a layer that is in the store, as a blob that is compressed so.
+///
+/// # Errors
+/// If the layer's blob is missing or damaged, or the new one cannot be written.
+pub fn compressed_anew(store: &Store, layer: &Layer, compression: Compression) -> Result<LayerBlob, Error> {
+    let options = serde_json::to_vec(&compression).expect("numbers and names are always JSON");
+    let mut key = KeyHasher::new("layercake 1 compressed anew");
+    once(store, &key.field(layer.blob.as_bytes()).field(&options).finish(), || {
+        let blob = store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })?;
+        let made = write(store, compression, |out| {
+            let failed = |source: io::Error| {
+                use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+                let is_damaged = matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof);
+                let fault = if is_damaged { Fault::Input } else { Fault::Environment };
+                Error::Stream { operation: "decompress the layer", source, fault }
+            };
+            let mut archive = Decompressor::new(blob).map_err(failed)?;
+            io::copy(&mut archive, out).map(drop).map_err(failed)
+        })?;
+        if made.diff_id != layer.diff_id {
+            return Err(Error::DiffId { expected: layer.diff_id, found: made.diff_id });
+        }
+        Ok(made)
+    })
+}
+
+/// What was made before under this key, if it is still there; else it is made now, by one process alone.
+fn once(store: &Store, key: &ContentKey, make: impl FnOnce() -> Result<LayerBlob, Error>) -> Result<LayerBlob, Error> {
+    if let Some(blob) = remembered(store, key)? {
         return Ok(blob);
     }
-    let _claim = store.claim(&key)?;
-    if let Some(blob) = remembered(store, &key)? {
+    let _claim = store.claim(key)?;
+    if let Some(blob) = remembered(store, key)? {
         return Ok(blob);
     }
-    let blob = write(store, folder, options)?;
+    let blob = make()?;
     let record = serde_json::to_vec(&blob).expect("digests, numbers and names are always JSON");
-    store.put_record(&key, &record)?;
-    // Times that were clamped are others than the folder's.
-    if options.epoch.is_none() {
-        unpack::made_of(store, &blob.diff_id, folder)?;
-    }
+    store.put_record(key, &record)?;
     Ok(blob)
 }
 
@@ -75,20 +111,25 @@ fn remembered(store: &Store, key: &ContentKey) -> Result<Option<LayerBlob>, Erro
     Ok(blob.filter(|blob| store.has_blob(&blob.digest)))
 }
 
-fn write(store: &Store, folder: &ContentId, options: Options) -> Result<LayerBlob, Error> {
+/// Writes a blob of the archive that `pack` writes.
+fn write(
+    store: &Store,
+    compression: Compression,
+    pack: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<LayerBlob, Error> {
     let out = store.blob_writer()?;
     let temporary = out.path().to_owned();
     let place = |error: Error| match error {
         Error::Stream { source, fault: Fault::Environment, .. } => PathError::new("write", &temporary, source).into(),
         error => error,
     };
-    let compressor = options.compression.compressor(out).map_err(place)?;
-    let hashed = Hashed { digester: Digester::default(), out: compressor };
-    let hashed = tar::write(&store.folder_path(folder), options.epoch, hashed).map_err(place)?;
+    let compressor = compression.compressor(out).map_err(place)?;
+    let mut hashed = Hashed { digester: Digester::default(), out: compressor };
+    pack(&mut hashed).map_err(place)?;
     let (diff_id, _) = hashed.digester.finish();
     let out = hashed.out.finish().map_err(|error| PathError::new("write", &temporary, error))?;
     let (digest, size) = out.finish()?;
-    Ok(LayerBlob { diff_id, digest, size, compression: options.compression })
+    Ok(LayerBlob { diff_id, digest, size, compression })
 }
 
 /// Hashes the archive on its way into the compressor.

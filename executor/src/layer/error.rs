@@ -40,6 +40,16 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// An archive holds more than there is room for.
+    #[error("there is no room for `{}` of the archive: it is {size} bytes long, and there may be {left} more", path.display())]
+    NoRoom {
+        /// In the archive.
+        path: PathBuf,
+        /// Its length in bytes.
+        size: u64,
+        /// What may still be written without filling the disk, in bytes.
+        left: u64,
+    },
     /// A compression level that does not exist.
     #[error("{format} has no compression level {level}: use one from {least} to {most}")]
     Level {
@@ -110,7 +120,9 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Path(_) | Self::Store(_) | Self::Changed { .. } | Self::Owner { .. } => Fault::Environment,
+            Self::Path(_) | Self::Store(_) | Self::Changed { .. } | Self::Owner { .. } | Self::NoRoom { .. } => {
+                Fault::Environment
+            }
             Self::Stream { fault, .. } => *fault,
             Self::Inexpressible { .. }
             | Self::Level { .. }

@@ -12,6 +12,7 @@ mod layer;
 mod marks;
 mod name;
 mod node;
+mod room;
 mod stack;
 
 use std::io::Read;

@@ -10,13 +10,14 @@ pub mod write;
 
 use std::path::Path;
 
-use layercake_compiler::operation::{Copy, Unpack};
+use layercake_compiler::operation::{Copy, CopySource, Unpack};
 
 use super::input::{self, Input};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
 use crate::build::product::Product;
 use crate::build::site::Site;
+use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
 use crate::root::Root;
 use crate::select::Owners;
@@ -25,69 +26,101 @@ use source::{Selected, Source};
 use taken::Taken;
 use write::{Owner, Writer};
 
-/// Lists what the copy depends on: what it takes, and the tree that it goes on.
-///
-/// # Errors
-/// If a source is not there or cannot be read.
-pub fn describe(copy: &Copy, inputs: &[Product], site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
-    let tree = inputs[0].tree().expect("input 0 is a tree");
-    ingredients.add("operation", "copy");
-    // A linked copy sees nothing of the tree but the names of its users.
-    if !copy.link || copy.owner.as_deref().is_some_and(owner::is_named) {
-        ingredients.add("tree", tree.id());
-    }
-    ingredients.add("destination", &copy.destination);
-    ingredients.add("unpack", serde_json::to_string(&copy.unpack).expect("a name"));
-    ingredients.add("owner", copy.owner.as_deref().unwrap_or_default());
-    ingredients.add("mode", copy.mode.as_deref().unwrap_or_default());
-    ingredients.add("link", copy.link).add("parents", copy.parents);
-    for source in &copy.sources {
-        let input = Input::open(&inputs[source.input], site)?;
-        let taken = Taken::new(copy, &source.path)?;
-        let selected = input.source().select(&taken.path)?;
-        for selected in &selected {
-            ingredients.add("source", selected.name.display()).add("path", selected.path.display());
-        }
-        for pattern in &copy.exclude {
-            ingredients.add("exclude", pattern);
-        }
-        ingredients.add("pattern", &source.path);
-        ingredients.add("content", input.identity(&selected, &taken, site)?);
-        ingredients.add("owners", if input.owners() == Owners::Counted { "kept" } else { "root" });
-    }
-    Ok(())
+/// What a copy takes, found: once for its key and, if nobody has made it before, for making it.
+pub struct Sources<'a> {
+    copy: &'a Copy,
+    /// In the order of the instruction.
+    found: Vec<Found<'a>>,
 }
 
-/// Copies into a workspace.
-///
-/// # Errors
-/// If a source is not there, the owner is not known, or the tree cannot be written.
-pub fn apply(copy: &Copy, workspace: &Workspace, inputs: &[Product], site: &Site<'_>) -> Result<(), Error> {
-    let mode = copy.mode.as_deref().map(ModeChange::parse).transpose()?;
-    let mounted = workspace.overlay().mount()?;
-    let tree = Root::of(&mounted)?;
-    let owner = match copy.owner.as_deref() {
-        // What is copied apart from the tree is still owned by the tree's users.
-        Some(owner) if copy.link && owner::is_named(owner) => {
-            Some(owner::resolve(owner, &Input::open(&inputs[0], site)?.into_root())?)
-        }
-        Some(owner) => Some(owner::resolve(owner, &tree)?),
-        None => None,
-    };
-    for source in &copy.sources {
-        let input = Input::open(&inputs[source.input], site)?;
-        let owner_here = match (owner, input.owners()) {
-            (Some((uid, gid)), _) => Owner::Set { uid, gid },
-            (None, Owners::Counted) => Owner::Kept,
-            (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
+/// One source of the instruction.
+struct Found<'a> {
+    input: Input<'a>,
+    taken: Taken,
+    selected: Vec<Selected>,
+}
+
+impl<'a> Sources<'a> {
+    /// Looks for what `copy` names.
+    ///
+    /// # Errors
+    /// If a source is not there or cannot be read.
+    pub fn find(copy: &'a Copy, inputs: &'a [Product], site: &Site<'a>) -> Result<Self, Error> {
+        let find = |source: &CopySource| {
+            let input = Input::open(&inputs[source.input], site)?;
+            let taken = Taken::new(copy, &source.path)?;
+            let selected = input.source().select(&taken.path)?;
+            Ok(Found { input, taken, selected })
         };
-        let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
-        let taken = Taken::new(copy, &source.path)?;
-        for selected in input.source().select(&taken.path)? {
-            one(copy, &input, &selected, &taken, owner, &mut writer)?;
-        }
+        Ok(Self { copy, found: copy.sources.iter().map(find).collect::<Result<_, Error>>()? })
     }
-    Ok(())
+
+    /// Whether it is made apart from the tree that it goes on.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.copy.link
+    }
+
+    /// Lists what the copy depends on: what it takes, and the tree that it goes on.
+    ///
+    /// # Errors
+    /// If a source cannot be read.
+    pub fn describe(&self, below: &Tree, site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
+        let copy = self.copy;
+        ingredients.add("operation", "copy");
+        // A linked copy sees nothing of the tree but the names of its users.
+        if !copy.link || copy.owner.as_deref().is_some_and(owner::is_named) {
+            ingredients.add("tree", below.id());
+        }
+        ingredients.add("destination", &copy.destination);
+        ingredients.add("unpack", serde_json::to_string(&copy.unpack).expect("a name"));
+        ingredients.add("owner", copy.owner.as_deref().unwrap_or_default());
+        ingredients.add("mode", copy.mode.as_deref().unwrap_or_default());
+        ingredients.add("link", copy.link).add("parents", copy.parents);
+        for (source, Found { input, taken, selected }) in copy.sources.iter().zip(&self.found) {
+            for selected in selected {
+                ingredients.add("source", selected.name.display()).add("path", selected.path.display());
+            }
+            for pattern in &copy.exclude {
+                ingredients.add("exclude", pattern);
+            }
+            ingredients.add("pattern", &source.path);
+            ingredients.add("content", input.identity(selected, taken, site)?);
+            ingredients.add("owners", if input.owners() == Owners::Counted { "kept" } else { "root" });
+        }
+        Ok(())
+    }
+
+    /// Copies into a workspace on `below`.
+    ///
+    /// # Errors
+    /// If a source cannot be read, the owner is not known, or the tree cannot be written.
+    pub fn apply(&self, workspace: &Workspace, below: &Product, site: &Site<'_>) -> Result<(), Error> {
+        let copy = self.copy;
+        let mode = copy.mode.as_deref().map(ModeChange::parse).transpose()?;
+        let mounted = workspace.overlay().mount()?;
+        let tree = Root::of(&mounted)?;
+        let owner = match copy.owner.as_deref() {
+            // What is copied apart from the tree is still owned by the tree's users.
+            Some(owner) if copy.link && owner::is_named(owner) => {
+                Some(owner::resolve(owner, &Input::open(below, site)?.into_root())?)
+            }
+            Some(owner) => Some(owner::resolve(owner, &tree)?),
+            None => None,
+        };
+        for Found { input, taken, selected } in &self.found {
+            let owner_here = match (owner, input.owners()) {
+                (Some((uid, gid)), _) => Owner::Set { uid, gid },
+                (None, Owners::Counted) => Owner::Kept,
+                (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
+            };
+            let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
+            for selected in selected {
+                one(copy, input, selected, taken, owner, &mut writer)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Copies one selected path, or unpacks it.

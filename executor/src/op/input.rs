@@ -131,7 +131,7 @@ fn remembered(
     site: &Site<'_>,
     find: impl FnOnce() -> Result<ContentId, Error>,
 ) -> Result<ContentId, Error> {
-    let mut hasher = KeyHasher::new("layercake selection from a tree 1");
+    let mut hasher = KeyHasher::new("layercake selection from a tree 2");
     hasher.field(tree.to_string().as_bytes());
     for path in paths {
         hasher.field(b"path").field(path.as_os_str().as_encoded_bytes());

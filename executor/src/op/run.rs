@@ -21,12 +21,17 @@ use crate::sandbox::{self, End, Spec, Standard};
 /// How much of a command's last output an error repeats, in bytes.
 const TAIL: usize = 4 << 10;
 
+/// How much of a command an error repeats, in characters.
+const LONGEST_COMMAND: usize = 120;
+
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It ran and failed.
-    #[error("the command {}", how(*end))]
+    /// It ran and failed. In BuildKit's words.
+    #[error("process {} did not complete successfully: {}", quoted(command), how(*end))]
     Failed {
+        /// Its program and arguments.
+        command: Vec<String>,
         /// How it ended.
         end: End,
         /// Its last output.
@@ -39,13 +44,13 @@ pub enum Error {
     #[error("cannot read the output of the command: {0}")]
     Output(io::Error),
     /// A secret that it needs and that was not given.
-    #[error("the secret `{0}` is required and was not given")]
+    #[error("secret {0}: not found")]
     MissingSecret(String),
     /// It wants more than it is allowed.
     #[error("the command wants `{0}`, which has to be allowed")]
     NotAllowed(&'static str),
     /// A mount that names nothing.
-    #[error("cannot mount `{0}`: there is no such file in what it is mounted from")]
+    #[error("cannot mount \"{0}\": not found")]
     MissingSource(String),
     /// A line of input for a command.
     #[error("`{0}` is not built yet")]
@@ -69,7 +74,7 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Sandbox(error) => error.help(),
-            Self::MissingSecret(id) => Some(format!("give it with `--secret id={id},src=FILE`")),
+            Self::MissingSecret(id) => Some(format!("give it, for it is required: `--secret id={id},src=FILE`")),
             Self::NotAllowed(what) => Some(format!("allow it with `--allow {what}`, if you trust the Dockerfile")),
             Self::Failed { end: End::Exited(127), .. } => {
                 Some("install the program in an earlier step, or check its spelling and `PATH`".to_owned())
@@ -81,9 +86,18 @@ impl Error {
 
 fn how(end: End) -> String {
     match end {
-        End::Exited(status) => format!("exited with status {status}"),
-        End::Signalled(signal) => format!("was ended by signal {signal}"),
-        End::OutOfMemory => "was ended by the kernel: the memory is used up".to_owned(),
+        End::Exited(status) => format!("exit code: {status}"),
+        End::Signalled(signal) => format!("it was ended by signal {signal}"),
+        End::OutOfMemory => "cannot allocate memory: the kernel has ended it, for the memory is used up".to_owned(),
+    }
+}
+
+/// A command on one line, of which only the beginning is shown if it is long: it may be a whole script.
+fn quoted(command: &[String]) -> String {
+    let text = command.join(" ");
+    match text.char_indices().nth(LONGEST_COMMAND) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
     }
 }
 
@@ -173,7 +187,8 @@ pub fn apply(
     }
     // A command that was killed because another step failed has not failed itself.
     cancel.check()?;
-    Err(Error::Failed { end, tail: String::from_utf8_lossy(&tail).into_owned() }.into())
+    let command = run.arguments.clone();
+    Err(Error::Failed { command, end, tail: String::from_utf8_lossy(&tail).into_owned() }.into())
 }
 
 fn spec(run: &Run, root: Overlay, site: &Site<'_>) -> Result<Spec, Error> {

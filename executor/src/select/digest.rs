@@ -1,5 +1,6 @@
 //! [`select`]: the walk over selected paths, and the id of what it finds.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -18,10 +19,14 @@ use super::memo::{Memo, now};
 use crate::fault::{At, PathError};
 use crate::tree::attributes::Attributes;
 use crate::tree::identity::{Entry, Identity};
+use crate::tree::inode::{Inode, shared_inode};
 use crate::tree::mark::Opacity;
 use crate::tree::walk::{self, Item, Walk};
 use crate::tree::xattr::{Source, Xattrs};
 use crate::tree::{content, list};
+
+/// The domain of the ids of selections. The number grows when an id changes its meaning.
+const DOMAIN: &str = "layercake 2 selection";
 
 /// Whether owners are part of what is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +58,12 @@ pub struct Root {
 /// What was selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selected {
-    /// Paths, types, modes, link targets, extended attributes, device numbers and contents; owners if counted; not times.
+    /// Paths, types, modes, link targets, extended attributes, device numbers, contents, and which names are the same
+    /// file; owners if counted; not times.
     pub id: ContentId,
     /// Entries that would be taken.
     pub entries: u64,
-    /// Size of the files among them, in bytes.
+    /// Size of the files among them, in bytes; a file of several names counts once.
     pub bytes: u64,
 }
 
@@ -110,7 +116,7 @@ pub fn select(
     }
     let walk = Walk::new(first, |task| look.folder(task))?;
     let stays = walk.staying(|folder| folder.verdict == Verdict::Enter);
-    let mut summary = Summary { identity: Identity::new("layercake 1 selection"), entries: 0, bytes: 0 };
+    let mut summary = Summary { first: HashMap::new(), identity: Identity::new(DOMAIN), entries: 0, bytes: 0 };
     for (path, start) in &starts {
         match start {
             Start::Leaf(leaf) => summary.leaf(path, leaf),
@@ -151,6 +157,8 @@ struct Folder {
 struct Leaf {
     attributes: Attributes,
     content: Content,
+    /// Set if it is a file of several names, of which some may be elsewhere.
+    inode: Option<Inode>,
 }
 
 enum Content {
@@ -248,7 +256,9 @@ impl Look<'_> {
             }
             kind => Content::Special(kind, stat.st_rdev),
         };
-        Ok(Some(Found::Leaf(Leaf { attributes: self.attributes(stat), content })))
+        // As whoever copies: of files alone the names are kept together.
+        let inode = shared_inode(stat).filter(|_| kind == FileType::RegularFile);
+        Ok(Some(Found::Leaf(Leaf { attributes: self.attributes(stat), content, inode })))
     }
 
     /// Without the extended ones.
@@ -297,6 +307,8 @@ fn with_xattrs(content: Hash, xattrs: &Xattrs) -> Hash {
 
 /// Goes through the nodes in order.
 struct Summary {
+    /// The first name of each file that has several.
+    first: HashMap<Inode, Vec<u8>>,
     identity: Identity,
     entries: u64,
     bytes: u64,
@@ -310,6 +322,12 @@ impl Summary {
 
     fn leaf(&mut self, path: &[u8], leaf: &Leaf) {
         self.entries += 1;
+        if let Some(inode) = leaf.inode {
+            if let Some(first) = self.first.get(&inode) {
+                return self.identity.entry(path, Entry::HardLink(first));
+            }
+            self.first.insert(inode, path.to_vec());
+        }
         let attributes = &leaf.attributes;
         let entry = match &leaf.content {
             Content::File(hash, size) => {

@@ -51,6 +51,24 @@ proptest! {
 }
 
 #[test]
+fn which_names_are_the_same_file_counts() {
+    let trees: Vec<_> =
+        (0..3).map(|_| Tree::of(&[("a", file("same")), ("b", file("same")), ("d/c", file("same"))]).folder()).collect();
+    let link = |tree: &tempfile::TempDir, from: &str, to: &str| {
+        fs::remove_file(tree.path().join(to)).unwrap();
+        fs::hard_link(tree.path().join(from), tree.path().join(to)).unwrap();
+    };
+    link(&trees[1], "a", "b");
+    link(&trees[2], "b", "d/c");
+    let id = |tree: usize, path: &str| selected(trees[tree].path(), &[path]).unwrap().id;
+    assert_ne!(id(0, ""), id(1, ""));
+    assert_ne!(id(1, ""), id(2, ""));
+    // A name whose other names are elsewhere is a file like any other.
+    assert_eq!(id(0, "a"), id(1, "a"));
+    assert_eq!(id(0, "d"), id(2, "d"));
+}
+
+#[test]
 fn only_what_is_selected_counts() {
     let tree = Tree::of(&[("src/a", file("a")), ("src/deep/b", file("b")), ("other", file("x"))]);
     let folder = tree.folder();

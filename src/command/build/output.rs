@@ -1,28 +1,35 @@
-//! Where the result of a build goes: the store, an archive, a folder, a registry.
+//! Where the result of a build goes: the store, an archive, a folder, a registry, somebody else's store.
+
+mod parse;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use layercake_compiler::plan::Plan;
-use layercake_executor::assemble::Assembled;
+use layercake_executor::assemble::{Annotations, Assembled, Assembly, BaseLayers, assemble};
 use layercake_executor::build::site::Site;
 use layercake_executor::build::tree::Tree;
+use layercake_executor::engine::Engine;
 use layercake_executor::fault::reason;
 use layercake_executor::image::layout;
 use layercake_executor::image::local::Images;
+use layercake_executor::image::media::Family;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::image::save::{self, Saving};
+use layercake_executor::layer::blob::Options;
 use layercake_executor::layer::compress::Compression;
 use layercake_executor::registry::client::Client;
 use layercake_executor::unload;
 
-use super::super::inputs::host_platform;
+use super::super::inputs::{host_platform, key_value};
 use super::super::registry::show;
 use super::super::transport::write_file;
-use super::{Products, broken};
+use super::{Products, annotation, broken};
 use crate::arguments::build::Build;
 use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::output::tell;
 use crate::terminal::paint::Paint;
 
 /// One place for the result.
@@ -37,10 +44,26 @@ pub(super) struct Output {
     /// Whether an archive is one file; else it is a folder.
     tar: bool,
     pub(super) compression: Compression,
+    pub(super) base_layers: BaseLayers,
+    pub(super) family: Family,
+    pub(super) times: Times,
+    /// In the words of `--annotation`.
+    pub(super) annotations: Vec<(String, String)>,
+}
+
+/// What becomes of the times of files in new layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Times {
+    /// None is later than `SOURCE_DATE_EPOCH`, where that is set.
+    Clamped,
+    /// The same, as somebody has asked for expressly.
+    Rewritten,
+    /// They stay what they are.
+    Kept,
 }
 
 /// What is put there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The image, into the store or a registry.
     Image,
@@ -52,107 +75,92 @@ pub(super) enum Kind {
     Tar,
     /// The files, in a folder.
     Local,
+    /// The image, into the store of this engine.
+    Load(Engine),
     /// Nothing.
     None,
 }
 
 impl Kind {
     /// Whether an image is put there, and not files.
-    pub(super) fn is_image(self) -> bool {
-        matches!(self, Self::Image | Self::Oci | Self::Docker)
+    pub(super) fn is_image(&self) -> bool {
+        matches!(self, Self::Image | Self::Oci | Self::Docker | Self::Load(_))
     }
 }
 
 impl Output {
-    /// All outputs that the arguments name; without any, the store.
-    pub(super) fn all(arguments: &Build) -> Result<Vec<Self>, Failure> {
-        let mut outputs = arguments.output.iter().map(|text| Self::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    /// All outputs that the arguments name; without any, the store. Whoever is to load the image is looked for now and not
+    /// after the build.
+    pub(super) fn all(arguments: &Build, settings: &Settings) -> Result<Vec<Self>, Failure> {
+        let mut outputs = arguments.output.iter().map(|text| parse::output(text)).collect::<Result<Vec<_>, _>>()?;
         if outputs.is_empty() {
-            outputs.push(Self::parse("type=image")?);
+            outputs.push(Self::of(Kind::Image));
         }
         if arguments.push {
             match outputs.iter_mut().find(|output| output.kind == Kind::Image) {
                 Some(output) => output.push = true,
-                None => outputs.push(Self::parse("type=image,push=true")?),
+                None => outputs.push(Self { push: true, ..Self::of(Kind::Image) }),
             }
+        }
+        if arguments.load {
+            outputs.push(Self::of(Kind::Load(Engine::find(settings.load, &settings.docker_sockets)?)));
         }
         Ok(outputs)
     }
 
-    fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |what: &str| {
-            Failure::input(format!("`--output {text}`: {what}"))
-                .help("write `type=image|oci|docker|tar|local|none[,dest=PATH][,name=NAME][,push=true][,compression=gzip|zstd|none]`")
-        };
-        let mut output = Self {
-            kind: Kind::Image,
+    /// One of this kind, of which nothing else has been said.
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
             destination: None,
             names: Vec::new(),
             push: false,
             tar: true,
             compression: Compression::GZIP,
+            base_layers: BaseLayers::Kept,
+            family: Family::Oci,
+            times: Times::Clamped,
+            annotations: Vec::new(),
+        }
+    }
+
+    /// The names that the image gets here: those of all outputs, and its own.
+    pub(super) fn names(&self, names: &[Reference]) -> Vec<Reference> {
+        let mut all = names.to_vec();
+        all.extend(self.names.iter().filter(|name| !names.contains(name)).cloned());
+        all
+    }
+
+    /// Makes the image as this output wants it.
+    pub(super) fn assemble(
+        &self,
+        arguments: &Build,
+        plan: &Plan,
+        products: &Products,
+        site: &Site<'_>,
+    ) -> Result<Assembled, Failure> {
+        let mut annotations = Annotations::default();
+        for text in &arguments.inputs.annotation {
+            let (name, value) = key_value(text, "--annotation")?;
+            annotation::add(name, value, &plan.platform, &mut annotations)?;
+        }
+        for (name, value) in &self.annotations {
+            annotation::add(name, value, &plan.platform, &mut annotations)?;
+        }
+        if self.times == Times::Rewritten && site.epoch.is_none() {
+            tell("note: `rewrite-timestamp=true` does nothing, for SOURCE_DATE_EPOCH is not set\n");
+        }
+        if self.base_layers == BaseLayers::Compressed {
+            site.fetch_layers(tree(plan, products)).map_err(|error| broken(&error))?;
+        }
+        let assembly = Assembly {
+            layers: Options { compression: self.compression, epoch: site.epoch.filter(|_| self.times != Times::Kept) },
+            base_layers: self.base_layers,
+            family: self.family,
+            epoch: site.epoch,
+            annotations,
         };
-        if !text.contains('=') {
-            // As docker: a bare path is a folder, and `-` is a tar on standard output.
-            (output.kind, output.destination) =
-                if text == "-" { (Kind::Tar, None) } else { (Kind::Local, Some(text.into())) };
-            return Ok(output);
-        }
-        let (mut kind, mut level) = (None, None);
-        for part in text.split(',') {
-            let (name, value) = part.split_once('=').ok_or_else(|| wrong(&format!("`{part}` has no value")))?;
-            let truth = || match value {
-                "true" | "1" => Ok(true),
-                "false" | "0" => Ok(false),
-                _ => Err(wrong(&format!("`{name}` is `true` or `false`"))),
-            };
-            match name {
-                "type" => {
-                    kind = Some(match value {
-                        "image" | "registry" => Kind::Image,
-                        "oci" => Kind::Oci,
-                        "docker" => Kind::Docker,
-                        "tar" => Kind::Tar,
-                        "local" => Kind::Local,
-                        "none" | "cacheonly" => Kind::None,
-                        _ => return Err(wrong(&format!("there is no type `{value}`"))),
-                    });
-                    output.push |= value == "registry";
-                }
-                "dest" => output.destination = Some(value.into()).filter(|path: &PathBuf| path != Path::new("-")),
-                "name" => output.names.push(value.parse().map_err(Failure::input)?),
-                "push" => output.push = truth()?,
-                "tar" => output.tar = truth()?,
-                "compression" => {
-                    output.compression = match value {
-                        "gzip" => Compression::GZIP,
-                        "zstd" => Compression::ZSTD,
-                        "none" | "uncompressed" => Compression::None,
-                        _ => return Err(wrong(&format!("there is no compression `{value}`"))),
-                    };
-                }
-                "compression-level" => {
-                    level = Some(value.parse::<u32>().map_err(|_| wrong(&format!("`{value}` is no level")))?);
-                }
-                "oci-mediatypes" => drop(truth()?),
-                "force-compression" | "rewrite-timestamp" => {
-                    if truth()? {
-                        return Err(Failure::not_built(format!("`--output …,{name}=true`")));
-                    }
-                }
-                _ => return Err(wrong(&format!("`{name}` means nothing"))),
-            }
-        }
-        output.kind = kind.ok_or_else(|| wrong("the type is missing"))?;
-        output.compression = match (output.compression, level) {
-            (Compression::Gzip { .. }, Some(level)) => Compression::Gzip { level },
-            (Compression::Zstd { .. }, Some(level)) => Compression::Zstd { level: level.cast_signed() },
-            (compression, _) => compression,
-        };
-        if output.kind == Kind::Local && output.destination.is_none() {
-            return Err(wrong("the folder is missing: add `dest=FOLDER`"));
-        }
-        Ok(output)
+        assemble(plan, products, site.bases, site.store, &assembly).map_err(|error| broken(&error))
     }
 
     /// Puts the result there.
@@ -167,11 +175,20 @@ impl Output {
         client: Option<&Client>,
         paint: Paint,
     ) -> Result<(), Failure> {
-        let names: Vec<Reference> = names.iter().chain(&self.names).cloned().collect();
-        let tree = products[plan.result.index()].tree().expect("the result of a plan is a tree");
-        match (self.kind, image) {
+        let names = self.names(names);
+        let tree = tree(plan, products);
+        match (&self.kind, image) {
             (Kind::Image, Some(image)) => self.keep(image, &names, site, client, paint),
             (Kind::Oci | Kind::Docker, Some(image)) => self.archive(image, &names, tree, site),
+            (Kind::Load(engine), Some(image)) => {
+                site.fetch_layers(tree).map_err(|error| broken(&error))?;
+                let savings = [Saving { descriptor: image.descriptor.clone(), names }];
+                let write =
+                    |out: &mut dyn Write| save::save(site.store, &savings, save::Format::Oci, &host_platform(), out);
+                // Standard output is for the image's digest alone.
+                engine.load(write)?.iter().for_each(|line| tell(&format!("{}: {line}\n", engine.name())));
+                Ok(())
+            }
             (Kind::Tar, _) => self.stream(|out| unload::tar(tree, site, out).map_err(|error| broken(&error))),
             (Kind::Local, _) => {
                 let folder = self.destination.as_deref().expect("a local output has a folder");
@@ -240,11 +257,13 @@ impl Output {
                 }
                 write_file(path, write)
             }
-            None if io::stdout().is_terminal() => {
-                Err(Failure::input("an archive is nothing for a terminal")
-                    .help("add `dest=FILE`, or redirect the output"))
-            }
+            None if io::stdout().is_terminal() => Err(Failure::input("an archive is nothing for a terminal")
+                .help("add `dest=FILE`, redirect the output, or hand the image over with `--load`")),
             None => write(&mut io::stdout().lock()),
         }
     }
+}
+
+fn tree<'a>(plan: &Plan, products: &'a Products) -> &'a Tree {
+    products[plan.result.index()].tree().expect("the result of a plan is a tree")
 }

@@ -106,5 +106,5 @@ fn place(failure: &Failure, request: &BaseRequest, inputs: &Inputs, paint: Paint
     let advice = Some(advice.as_str()).filter(|advice| !advice.is_empty());
     let text = diagnostic::render_line(failure.message(), line, advice, source, &inputs.file, paint);
     output::tell(&text);
-    Failure::new(failure.fault(), format!("cannot start from `{}`", request.reference))
+    Failure::new(failure.fault(), format!("failed to resolve source metadata for `{}`", request.reference))
 }

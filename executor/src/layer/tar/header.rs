@@ -129,7 +129,46 @@ fn long(number: i128, key: &str, extended: &mut Vec<(String, Vec<u8>)>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
     use super::*;
+
+    /// What a reader that is not ours makes of a header: size, modification time, owner, and whether it is extended.
+    fn read(header: &Header<'_>) -> (u64, u64, u64, bool) {
+        let mut out = Builder::new(Vec::new());
+        header.write(&mut out).unwrap();
+        let bytes = out.into_inner().unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+        let size = entry.size();
+        let extended: Vec<(String, String)> = entry
+            .pax_extensions()
+            .unwrap()
+            .into_iter()
+            .flatten()
+            .map(|record| record.unwrap())
+            .map(|record| (record.key().unwrap().to_owned(), record.value().unwrap().to_owned()))
+            .collect();
+        let number = |key: &str, plain: u64| {
+            let record = extended.iter().find(|(name, _)| name == key);
+            record.map_or(plain, |(_, value)| value.parse().unwrap())
+        };
+        let (mtime, uid) = (entry.header().mtime().unwrap(), entry.header().uid().unwrap());
+        (size, number("mtime", mtime), number("uid", uid), !extended.is_empty())
+    }
+
+    #[test]
+    fn numbers_that_ustar_has_no_room_for_are_extended() {
+        let most = (MOST_LONG, 8 << 30);
+        assert_eq!(most.0 + 1, most.1, "8 GiB is the first size that does not fit");
+        let header = |size, mtime, uid| Header { path: b"large", size, mtime, uid, ..Header::mark() };
+        assert_eq!(read(&header(MOST_LONG, 0, MOST_SHORT)), (MOST_LONG, 0, MOST_SHORT.into(), false));
+        for size in [MOST_LONG + 1, 9 << 30, 1 << 40, u64::MAX >> 2] {
+            assert_eq!(read(&header(size, 0, 0)), (size, 0, 0, true), "{size}");
+        }
+        assert_eq!(read(&header(1, 1 << 40, 0)), (1, 1 << 40, 0, true));
+        assert_eq!(read(&header(1, 0, u32::MAX)), (1, 0, u32::MAX.into(), true));
+    }
 
     #[test]
     fn paths_are_split_where_both_parts_fit() {

@@ -1,9 +1,9 @@
 //! Puts the entries of an archive into a folder, one after the other.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, linkat, makedev, openat, readlinkat, statat, unlinkat};
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::folder::{Folder, Root, c_string, join, refused, time_of};
 use super::name::{Meaning, components, meaning};
 use super::node::{self, Made, Place};
+use super::room::Room;
 use super::{Dependence, Marks, Options, Skipped};
 use crate::fault::{At, PathError};
 use crate::layer::archive::{Archive, Entry, Kind};
@@ -27,7 +28,8 @@ pub(super) fn all<R: Read>(
     root: &Path,
     options: Options<'_>,
 ) -> Result<(Skipped, Dependence), Error> {
-    let mut extract = Extract { root: Root::new(root, options)?, last: None, buffer: vec![0; 1 << 17] };
+    let (root, room) = (Root::new(root, options)?, Room::default());
+    let mut extract = Extract { root, room, last: None, buffer: vec![0; 1 << 17] };
     while let Some(entry) = archive.next()? {
         extract.entry(archive, &entry)?;
     }
@@ -36,6 +38,7 @@ pub(super) fn all<R: Read>(
 
 struct Extract<'a> {
     root: Root<'a>,
+    room: Room,
     /// The folder that the last entry went to, and the components that led there: the next one's is often the same.
     last: Option<(Vec<u8>, Folder)>,
     buffer: Vec<u8>,
@@ -101,6 +104,8 @@ impl Extract<'_> {
                 self.root.opaque.insert(path.clone());
             }
         }
+        let size = if let Kind::File { size, .. } = entry.kind { size } else { 0 };
+        self.room.take(place.folder, size, Path::new(OsStr::from_bytes(&entry.path)))?;
         let attributes = self.attributes(entry)?;
         match &entry.kind {
             Kind::Folder => {

@@ -43,11 +43,11 @@ pub enum SelectError {
     /// The pattern is none.
     #[error("`{0}` is not a pattern: a bracket is not closed, or nothing stands behind a backslash")]
     BadPattern(String),
-    /// There is nothing of that name.
-    #[error("`{0}` not found")]
+    /// There is nothing of that name. In BuildKit's words, which name the path from the source's root.
+    #[error("{}: not found", from_root(.0))]
     NotFound(String),
     /// It is there, and an ignore file hides it.
-    #[error("`{0}` not found: it is excluded by the ignore file")]
+    #[error("{}: not found, for the ignore file excludes it", from_root(.0))]
     Ignored(String),
     /// The system refused.
     #[error("cannot read `{}`: {}", path.display(), reason(source))]
@@ -154,6 +154,11 @@ impl Source<'_> {
     fn stat(&self, path: &Path) -> Result<Option<Stat>, SelectError> {
         self.root.stat(path).map_err(|source| SelectError::System { path: path.to_owned(), source })
     }
+}
+
+/// A path as messages have it: in quotation marks, and from the source's root however it is written.
+fn from_root(path: &str) -> String {
+    format!("\"/{}\"", clean(path).join("/"))
 }
 
 /// The names in a path as it is written; `.` is nothing and `..` leads up, but never out.

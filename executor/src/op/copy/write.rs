@@ -4,9 +4,10 @@
 //! attributes to nothing; one below it gives them to what is made and to what is there. A file replaces a file, and
 //! neither a folder a file nor a file a folder.
 
+mod content;
 mod leaf;
+mod links;
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,6 +27,7 @@ use crate::root::{LastLink, Root, kind, split};
 use crate::select::Verdict;
 use crate::tree::list;
 use leaf::Leaf;
+use links::Links;
 
 /// Who owns what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub struct Writer<'a> {
     tree: &'a Root,
     owner: Owner,
     mode: Option<&'a ModeChange>,
-    links: HashMap<(u64, u64), PathBuf>,
+    links: Links,
 }
 
 /// A folder on the way down from the source that was named.
@@ -101,7 +103,7 @@ impl<'a> Writer<'a> {
     /// A writer into `tree`.
     #[must_use]
     pub fn new(tree: &'a Root, owner: Owner, mode: Option<&'a ModeChange>) -> Self {
-        Self { tree, owner, mode, links: HashMap::new() }
+        Self { tree, owner, mode, links: Links::default() }
     }
 
     /// Copies one selected path to `destination`, an absolute path; a slash at its end demands a folder.

@@ -12,7 +12,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{WriteError, Writer, attributes, chown, kind, system, times};
+use super::{WriteError, Writer, attributes, chown, content, kind, system, times};
+use crate::tree::inode::shared_inode;
 
 /// Something to copy that is no folder: where it is, and where it goes.
 pub(super) struct Leaf<'a> {
@@ -46,20 +47,23 @@ impl Writer<'_> {
     /// Copies something that is no folder, over a file that is in its place.
     pub(super) fn leaf(&mut self, leaf: &Leaf<'_>) -> Result<(), WriteError> {
         let Leaf { stat, to, name, .. } = *leaf;
+        let shared = shared_inode(stat).filter(|_| kind(stat) == FileType::RegularFile);
+        if shared.is_some_and(|inode| self.links.first_name(inode) == Some(leaf.target)) {
+            return Ok(());
+        }
         match unlinkat(to, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => (),
+            Ok(()) => self.links.forget(leaf.target),
+            Err(Errno::NOENT) => (),
             Err(Errno::ISDIR | Errno::PERM) => return Err(WriteError::FileOverFolder(leaf.target.to_owned())),
             Err(error) => return Err(leaf.refused(error)),
         }
+        if let Some(first) = shared.and_then(|inode| self.links.first_name(inode)) {
+            return linkat(self.tree, first, to, name, AtFlags::empty()).map_err(|error| leaf.refused(error));
+        }
         match kind(stat) {
             FileType::RegularFile => {
-                let inode = (stat.st_dev, stat.st_ino);
-                if stat.st_nlink > 1 {
-                    if let Some(first) = self.links.get(&inode) {
-                        let linked = linkat(self.tree, first, to, name, AtFlags::empty());
-                        return linked.map_err(|error| leaf.refused(error));
-                    }
-                    self.links.insert(inode, leaf.target.to_owned());
+                if let Some(inode) = shared {
+                    self.links.add(inode, leaf.target);
                 }
                 self.file(leaf)
             }
@@ -76,11 +80,11 @@ impl Writer<'_> {
     fn file(&self, leaf: &Leaf<'_>) -> Result<(), WriteError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = openat(leaf.from, leaf.from_name, flags, Mode::empty());
-        let mut reader = File::from(opened.map_err(|error| leaf.unreadable(error))?);
+        let reader = File::from(opened.map_err(|error| leaf.unreadable(error))?);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let made = openat(leaf.to, leaf.name, flags, Mode::from_raw_mode(0o600));
-        let mut writer = File::from(made.map_err(|error| leaf.refused(error))?);
-        io::copy(&mut reader, &mut writer).map_err(|error| leaf.refused(error))?;
+        let writer = File::from(made.map_err(|error| leaf.refused(error))?);
+        content::copy(&reader, &writer, leaf.stat).map_err(|error| leaf.refused(error))?;
         self.finish_file(leaf.stat, &reader, &writer).map_err(|error| leaf.refused(error))
     }
 

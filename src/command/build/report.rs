@@ -1,0 +1,60 @@
+//! What a build tells of its result: the digest on standard output, `--iidfile` and `--metadata-file`.
+
+use std::io::Write;
+use std::path::Path;
+
+use layercake_compiler::plan::Plan;
+use layercake_executor::assemble::Assembled;
+use layercake_executor::image::reference::Reference;
+use serde_json::{Value, json};
+
+use super::super::inputs::now;
+use super::super::transport::write_file;
+use crate::arguments::build::Build;
+use crate::failure::Failure;
+use crate::terminal::output as streams;
+
+/// Tells what was made, of several images the first. `epoch` is `SOURCE_DATE_EPOCH`.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(super) fn write(
+    arguments: &Build,
+    plan: &Plan,
+    image: Option<&Assembled>,
+    names: &[Reference],
+    epoch: Option<i64>,
+) -> Result<(), Failure> {
+    if let (Some(path), Some(image)) = (&arguments.iidfile, image) {
+        write_file(path, |out| put(out, &image.descriptor.digest.to_string(), path))?;
+    }
+    if let Some(path) = &arguments.metadata_file {
+        let text = serde_json::to_string_pretty(&metadata(plan, image, names, epoch)).expect("its keys are texts");
+        write_file(path, |out| put(out, &format!("{text}\n"), path))?;
+    }
+    image.map_or(Ok(()), |image| streams::line(&image.descriptor.digest.to_string()))
+}
+
+/// The object that buildx writes, and the target beside it.
+///
+/// Source: buildx's documentation of `--metadata-file`; `exporter/containerimage/exptypes/types.go` of BuildKit.
+fn metadata(plan: &Plan, image: Option<&Assembled>, names: &[Reference], epoch: Option<i64>) -> Value {
+    let mut metadata = json!({ "layercake.target": plan.target });
+    let Some(image) = image else { return metadata };
+    let mut descriptor = image.descriptor.clone();
+    descriptor.annotations.insert("config.digest".to_owned(), image.config_digest.to_string());
+    descriptor.annotations.insert("org.opencontainers.image.created".to_owned(), now(epoch));
+    metadata["containerimage.config.digest"] = json!(image.config_digest);
+    metadata["containerimage.descriptor"] = json!(descriptor);
+    metadata["containerimage.digest"] = json!(image.descriptor.digest);
+    if !names.is_empty() {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        metadata["image.name"] = names.join(",").into();
+    }
+    metadata
+}
+
+fn put(out: &mut dyn Write, text: &str, path: &Path) -> Result<(), Failure> {
+    out.write_all(text.as_bytes())
+        .map_err(|error| Failure::environment(format!("cannot write `{}`: {error}", path.display())))
+}
