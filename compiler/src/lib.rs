@@ -57,6 +57,7 @@ pub mod source;
 pub mod subrequest;
 mod suggest;
 mod verify;
+pub mod url;
 pub mod wildcard;
 
 pub use compile::{Checked, Compilation, Outcome, check, compile, compile_with};
