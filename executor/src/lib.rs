@@ -1,6 +1,7 @@
 //! Plan to image: everything that touches the kernel, the network and the disk's trees.
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
+pub mod archive;
 pub mod assemble;
 pub mod build;
 pub mod change;
