@@ -7,6 +7,7 @@ pub mod build;
 pub mod change;
 pub mod container;
 pub mod fault;
+pub mod http;
 pub mod image;
 pub mod layer;
 mod mount;

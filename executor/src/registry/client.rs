@@ -22,7 +22,7 @@ use crate::registry::uri::same_server;
 /// Talks to registries. One client keeps connections, tokens and what it has learned of registries; threads can share it.
 pub struct Client {
     pub(crate) settings: Arc<Settings>,
-    transport: Transport,
+    pub(crate) transport: Transport,
     endpoints: Endpoints,
     authenticator: Authenticator,
 }
