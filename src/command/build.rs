@@ -47,7 +47,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let names =
         arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
     let settings = Settings::read(inputs::project(&arguments.inputs))?;
-    let inputs = Inputs::read(&arguments.inputs)?;
+    let inputs = Inputs::read(&arguments.inputs, &settings)?;
     let store = inputs::open_store(&settings)?;
     let client = client_unless(arguments.inputs.offline, &settings);
     let freshness = inputs::freshness(&arguments.inputs);
