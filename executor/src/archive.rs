@@ -10,6 +10,7 @@ use crate::image::decompress;
 use crate::image::error::ArchiveProblem;
 use crate::layer;
 use crate::layer::archive::Archive;
+pub use crate::layer::unpack::Top;
 use crate::layer::unpack::{Marks, Options, unpack as unpack_layer};
 use room::Room;
 
@@ -58,15 +59,15 @@ pub fn begins_archive(beginning: &[u8]) -> bool {
 }
 
 /// Unpacks an archive, compressed or not, into a folder. Nothing is written outside of it, and some room is left on its
-/// disk. Entries belong to `owner`, or to whom they say.
+/// disk. Entries belong to `owner`, or to whom they say. `top` says what an entry for the folder itself means.
 ///
 /// # Errors
 /// If the archive is damaged or would lead out of the folder, or if the disk refuses something. Then the folder is left
 /// half filled.
-pub fn unpack(input: Box<dyn Read + Send>, folder: &Path, owner: Option<(u32, u32)>) -> Result<(), Error> {
+pub fn unpack(input: Box<dyn Read + Send>, folder: &Path, top: Top, owner: Option<(u32, u32)>) -> Result<(), Error> {
     let input = Room::new(decompress::open(input)?, folder);
     let below = || Ok(Vec::new());
-    unpack_layer(input, folder, Options { marks: Marks::Names, owner, below: &below })?;
+    unpack_layer(input, folder, Options { marks: Marks::Names, top, owner, below: &below })?;
     Ok(())
 }
 

@@ -122,9 +122,15 @@ impl Error {
             Self::Overlay(error) => error.help().map(str::to_owned),
             Self::Run(error) => error.help(),
             Self::Http(error) => error.help().or_else(|| help_if_full(error).map(str::to_owned)),
-            Self::Select(SelectError::NotFound(path)) => Some(format!(
-                "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"
-            )),
+            Self::Select(SelectError::NotFound(path)) => Some(match scheme(path) {
+                None => format!(
+                    "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"
+                ),
+                Some(scheme) => format!(
+                    "begin addresses with `https://` or `http://`: `{scheme}` is an unsupported protocol scheme, so \
+                     that this is a path"
+                ),
+            }),
             Self::Select(SelectError::Ignored(path)) => {
                 Some(format!("add a line `!{path}` to the ignore file, or copy something else"))
             }
@@ -134,4 +140,11 @@ impl Error {
             error => help_if_full(error).map(str::to_owned),
         }
     }
+}
+
+/// The scheme of an address that was taken for a path, in which slashes that follow one another are one.
+fn scheme(path: &str) -> Option<&str> {
+    let (scheme, _) = path.trim_start_matches('/').split_once(":/")?;
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_letter)).then_some(scheme)
 }

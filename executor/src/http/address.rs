@@ -37,12 +37,12 @@ impl Address {
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+        if host.is_empty() || host.starts_with(':') {
+            return Err(wrong("it names no host".to_owned()));
+        }
         let encoded = encode(path);
         let uri = format!("{}://{host}{encoded}", scheme.to_ascii_lowercase()).parse::<Uri>();
         let uri = uri.map_err(|error| wrong(error.to_string()))?;
-        if uri.host().is_none_or(str::is_empty) {
-            return Err(wrong("it names no host".to_owned()));
-        }
         let authorization = user.map(|user| header(&format!("Basic {}", STANDARD.encode(decode(user)))));
         let authorization = authorization.transpose().map_err(|()| wrong("its password cannot be sent".to_owned()))?;
         Ok(Self { text: text.to_owned(), uri, shown: redacted(text), authorization })

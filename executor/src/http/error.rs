@@ -180,6 +180,9 @@ fn obstacle(host: &str, why: &Obstacle) -> String {
         Obstacle::Name => format!("no such host: the name of `{host}` cannot be resolved"),
         Obstacle::Refused => format!("connection refused by `{host}`"),
         Obstacle::Silence => format!("`{host}` does not answer (i/o timeout)"),
+        Obstacle::Tls(text) if text.starts_with("invalid peer certificate") => {
+            format!("tls: failed to verify certificate of `{host}`: {text}")
+        }
         Obstacle::Tls(text) => format!("tls: no secure connection to `{host}` can be made: {text}"),
         Obstacle::Proxy(text) => format!("proxyconnect: the proxy on the way to `{host}` refused: {text}"),
         Obstacle::Other(text) => format!("cannot connect to `{host}`: {text}"),

@@ -38,7 +38,7 @@ pub fn unpack(
     let opened = writer.tree().open_folder(&folder).map_err(|error| PathError::new("open", &folder, error))?;
     let file = source.root.open_file(&selected.path).map_err(unreadable)?;
     let place = mount::path_of(opened.as_fd());
-    archive::unpack(Box::new(file), Path::new(&place), owner).map_err(|error| match error {
+    archive::unpack(Box::new(file), Path::new(&place), archive::Top::Left, owner).map_err(|error| match error {
         archive::Error::Compressed(problem) => Error::Archive(selected.path.clone(), problem),
         archive::Error::Unpack(error) => error.into(),
     })

@@ -1,11 +1,13 @@
 //! Contexts that are archives: unpacked for one build, and the Dockerfile found among their files.
 
+use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use layercake_cache::{Scratch, Store};
 use layercake_compiler::ignore::Ignore;
-use layercake_executor::archive;
+use layercake_executor::archive::{self, Top};
 use layercake_executor::build::site::ContextFolder;
 use layercake_executor::fault::{help_if_full, reason};
 use layercake_executor::root::{LastLink, Root, kind};
@@ -34,7 +36,12 @@ pub(super) struct Context {
 impl Unpacked {
     /// An empty folder in a store.
     pub(super) fn begin(store: Store) -> Result<Self, Failure> {
-        Ok(Self { folder: store.scratch()?, _store: store })
+        let folder = store.scratch()?;
+        // As folders are where nothing else is said; keys of what is copied know the mode.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).map_err(|error| {
+            Failure::environment(format!("cannot set the mode of `{}`: {}", folder.path().display(), reason(&error)))
+        })?;
+        Ok(Self { folder, _store: store })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -51,7 +58,7 @@ impl Context {
         let unpacked = Unpacked::begin(store)?;
         // Whose the files were on another machine does not matter: a context's files are root's in the image.
         let owner = Some((geteuid().as_raw(), getegid().as_raw()));
-        archive::unpack(input, unpacked.path(), owner).map_err(|error| {
+        archive::unpack(input, unpacked.path(), Top::Taken, owner).map_err(|error| {
             let help = help_if_full(&error);
             Failure::new(error.fault(), format!("cannot unpack the context `{name}`: {error}")).perhaps_help(help)
         })?;
