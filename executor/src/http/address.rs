@@ -40,6 +40,10 @@ impl Address {
         if host.is_empty() || host.starts_with(':') {
             return Err(wrong("it names no host".to_owned()));
         }
+        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.contains(']'));
+        if port.is_some_and(|port| !port.is_empty() && port.parse::<u16>().is_err()) {
+            return Err(wrong("its port is no number up to 65535".to_owned()));
+        }
         let encoded = encode(path);
         let uri = format!("{}://{host}{encoded}", scheme.to_ascii_lowercase()).parse::<Uri>();
         let uri = uri.map_err(|error| wrong(error.to_string()))?;
@@ -130,7 +134,9 @@ mod tests {
         assert!(matches!(Address::parse("ftp://h/x"), Err(Error::Scheme(_))));
         assert!(matches!(Address::parse("file"), Err(Error::Scheme(_))));
         assert!(matches!(Address::parse("http:///x"), Err(Error::Address { .. })));
-        assert!(matches!(Address::parse("http://h:x/"), Err(Error::Address { .. })));
+        for wrong in ["http://h:x/", "http://h:65536/", "http://:80/", "http://[::1/", "http://a b/"] {
+            assert!(matches!(Address::parse(wrong), Err(Error::Address { .. })), "{wrong}");
+        }
     }
 
     #[test]
