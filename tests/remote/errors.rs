@@ -1,6 +1,10 @@
 //! What people see when something cannot be fetched: the whole of it, held to snapshots.
 
-use std::process::Command;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::archive::tar;
 use crate::site::Resource;
@@ -104,6 +108,41 @@ fn a_server_has_to_prove_who_it_is() {
         return;
     }
     let Some(home) = Home::with_base() else { return };
+    let (certificate, key) = certificate(&home);
+    // Any server that speaks TLS would do.
+    let server = Registry::start(&Protection::None, &Protocol::Https { certificate: certificate.clone(), key });
+    assert_add_fails(&home, &format!("ADD https://{}/v2/", server.host()), 3, "unknown-authority");
+    let mut build = home.command(["build", "-t", "x", "ctx"]);
+    run(build.env("SSL_CERT_FILE", &certificate)).ok();
+    assert_eq!(home.layers("x")[0].text("v2"), "{}");
+}
+
+#[test]
+fn redirects_do_not_lead_from_https_to_plain_http() {
+    if !available(&["openssl"]) {
+        return;
+    }
+    let Some(home) = Home::with_base() else { return };
+    let target = Resource::new("abc").serve();
+    home.write("f", format!("HTTP/1.1 302 Found\r\nLocation: http://{}/f\r\nContent-Length: 0\r\n\r\n", target.host()));
+    let server = Redirecting::start(&home);
+    home.write("ctx/Dockerfile", format!("FROM base\nADD https://127.0.0.1:{}/f /\n", server.port));
+    let trusting = || {
+        let mut command = home.command(["build", "-t", "x", "ctx"]);
+        command.env("SSL_CERT_FILE", home.path("work/certificate.pem"));
+        run(&mut command)
+    };
+    let refused = trusting().exits(3);
+    assert!(refused.stderr.contains("from HTTPS to plain HTTP"), "{}", refused.stderr);
+    assert_eq!(target.requests().len(), 0);
+    // With a checksum it does not matter who sends it.
+    home.write("ctx/Dockerfile", format!("FROM base\nADD --checksum={ABC} https://127.0.0.1:{}/f /\n", server.port));
+    trusting().ok();
+    assert_eq!(home.layers("x")[1].text("f"), "abc");
+}
+
+/// Files of a certificate for this machine, and of its key.
+fn certificate(home: &Home) -> (PathBuf, PathBuf) {
     let (certificate, key) = (home.path("work/certificate.pem"), home.path("work/key.pem"));
     let mut openssl = Command::new("openssl");
     openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
@@ -119,10 +158,36 @@ fn a_server_has_to_prove_who_it_is() {
         ])
         .arg(&certificate);
     assert!(openssl.arg("-keyout").arg(&key).output().unwrap().status.success());
-    // Any server that speaks TLS would do.
-    let server = Registry::start(&Protection::None, &Protocol::Https { certificate: certificate.clone(), key });
-    assert_add_fails(&home, &format!("ADD https://{}/v2/", server.host()), 3, "unknown-authority");
-    let mut build = home.command(["build", "-t", "x", "ctx"]);
-    run(build.env("SSL_CERT_FILE", &certificate)).ok();
-    assert_eq!(home.layers("x")[0].text("v2"), "{}");
+    (certificate, key)
+}
+
+/// A server that sends the files of a home's `work` as whole answers, over TLS.
+struct Redirecting {
+    process: Child,
+    port: u16,
+}
+
+impl Redirecting {
+    fn start(home: &Home) -> Self {
+        let (certificate, key) = certificate(home);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_server", "-HTTP", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-cert"]);
+        openssl.arg(certificate).arg("-key").arg(key).current_dir(home.path("work"));
+        let process = openssl.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < end, "openssl does not listen");
+            sleep(Duration::from_millis(10));
+        }
+        Self { process, port }
+    }
+}
+
+impl Drop for Redirecting {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

@@ -39,6 +39,14 @@ pub(crate) enum Verification {
     Waived,
 }
 
+/// Whether a redirect may lead from HTTPS to plain HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Downgrade {
+    Refused,
+    /// What comes is checked.
+    Allowed,
+}
+
 /// A request.
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: Method,
@@ -46,6 +54,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Content<'a>,
     pub(crate) verification: Verification,
+    pub(crate) downgrade: Downgrade,
     /// What it is for, for messages: `fetching x`.
     pub(crate) doing: &'a str,
 }
@@ -88,7 +97,7 @@ impl Transport {
     }
 
     /// Sends a request and follows redirects. Credentials do not go along to another server, and nothing goes from HTTPS
-    /// to plain HTTP.
+    /// to plain HTTP unless that is allowed.
     pub(crate) fn send(&self, mut outgoing: Outgoing<'_>) -> Result<Incoming, Error> {
         for _ in 0..REDIRECTS {
             let incoming = self.send_once(&outgoing)?;
@@ -227,7 +236,9 @@ fn redirect(outgoing: &Outgoing<'_>, incoming: &Incoming) -> Result<Option<Uri>,
     let wrong = |problem: &str| unexpected(outgoing, format!("it redirects to `{location}`, {problem}"));
     let target = join(&outgoing.uri, location).ok_or_else(|| wrong("which is no address"))?;
     match (outgoing.uri.scheme_str(), target.scheme_str()) {
-        (Some("https"), Some("http")) => Err(wrong("from HTTPS to plain HTTP")),
+        (Some("https"), Some("http")) if outgoing.downgrade == Downgrade::Refused => {
+            Err(wrong("from HTTPS to plain HTTP"))
+        }
         (_, Some("http" | "https")) => Ok(Some(target)),
         _ => Err(wrong("which is no HTTP address")),
     }
