@@ -109,7 +109,7 @@ fn a_bomb_ends_in_an_error_and_not_in_a_full_disk() {
     header.set_size(1 << 30);
     header.set_cksum();
     let write = |encoder: &mut flate2::write::GzEncoder<Vec<u8>>, bytes: &[u8]| {
-        std::io::Write::write_all(encoder, bytes).unwrap()
+        std::io::Write::write_all(encoder, bytes).unwrap();
     };
     write(&mut encoder, header.as_bytes());
     let mebibyte = vec![0; 1 << 20];

@@ -60,7 +60,7 @@ pub fn bring(http: &Http, step: StepId, reuse: Reuse, site: &Site<'_>, cancel: &
             (site.listener)(Event::Started { step });
         }
         (site.listener)(Event::Transfer { action: "fetch", what: &shown, size });
-        Ok::<_, Error>(Fetching::begin(site, name)?)
+        Fetching::begin(site, name)
     };
     let keep = |arrived: Arrived<Fetching>| {
         let made = arrived.writer.finish(site, arrived.modified)?;
