@@ -98,6 +98,8 @@ fn a_context_is_not_there() {
     assert_fails(&home, &["compile", "--offline", "http://127.0.0.1:1/ctx.tar"], 3, "context-offline");
     let empty = Resource::new(tar(&[("other", "")])).serve();
     assert_fails(&home, &["compile", &format!("http://{}/ctx.tar", empty.host())], 2, "context-without-dockerfile");
+    let folder = Resource::new(tar(&[("app-1.0/README", ""), ("app-1.0/Dockerfile", "FROM scratch\n")])).serve();
+    assert_fails(&home, &["compile", &format!("http://{}/ctx.tar", folder.host())], 2, "context-in-a-folder");
     assert_fails(&home, &["compile", "-f", "-", "-"], 2, "standard-input-twice");
     assert_fails(&home, &["compile", "-f", "x", "-"], 2, "dockerfile-twice");
 }

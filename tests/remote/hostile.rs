@@ -136,6 +136,7 @@ fn an_endless_dockerfile_is_refused() {
     let server = Resource::new(long.clone()).serve();
     for (argument, input) in [("-", long.as_slice()), (&format!("http://{}/x", server.host()), b"")] {
         let ran = home.piped(["compile", argument], input).exits(2);
-        assert!(ran.stderr.contains("more than 16 MiB"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("has more than 16 MiB and is no Dockerfile"), "{}", ran.stderr);
+        assert!(argument == "-" || ran.stderr.contains(argument), "{}", ran.stderr);
     }
 }

@@ -14,7 +14,7 @@ use layercake_executor::root::{LastLink, Root, kind};
 use rustix::fs::FileType;
 use rustix::process::{getegid, geteuid};
 
-use super::folder::Dockerfile;
+use super::folder::{Dockerfile, looks_like_dockerfile};
 use super::{Opened, Place, ignore, text};
 use crate::failure::Failure;
 
@@ -103,12 +103,32 @@ impl Context {
         };
         let shown = path.strip_prefix(".").unwrap_or(path).display().to_string();
         let Some(bytes) = self.read(path)? else {
-            return Err(Failure::input(format!("there is no Dockerfile `{shown}` in the context `{}`", self.name))
-                .help("name it with `-f FILE`, as a path in the context"));
+            let failure = Failure::input(format!("there is no Dockerfile `{shown}` in the context `{}`", self.name));
+            return Err(match self.near() {
+                Some(near) => failure.help(format!("name it with `-f`: there is a `{}`", near.display())),
+                None => failure.help("name it with `-f FILE`, as a path in the context"),
+            });
         };
         let mut own = path.as_os_str().to_owned();
         own.push(".dockerignore");
         Ok(Dockerfile { file: shown, path: None, text: text(bytes), ignore: self.ignore_file(Path::new(&own))? })
+    }
+
+    /// A file that may be meant, at the top or in a folder there: many archives hold one folder with everything in it.
+    fn near(&self) -> Option<PathBuf> {
+        let children = |folder: &Path| {
+            let mut all: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
+            all.sort_by_key(fs::DirEntry::file_name);
+            all
+        };
+        let is = |entry: &fs::DirEntry, kind: fn(&fs::FileType) -> bool| entry.file_type().is_ok_and(|own| kind(&own));
+        let top = children(self.unpacked.path());
+        let folders = top.iter().filter(|entry| is(entry, fs::FileType::is_dir)).map(fs::DirEntry::path);
+        let below: Vec<_> = folders.flat_map(|folder| children(&folder)).collect();
+        let mut near = top.iter().chain(&below).filter(|entry| {
+            is(entry, fs::FileType::is_file) && looks_like_dockerfile(&entry.file_name().to_string_lossy())
+        });
+        near.next()?.path().strip_prefix(self.unpacked.path()).ok().map(Path::to_owned)
     }
 
     fn ignore_file(&self, path: &Path) -> Result<Option<Ignore>, Failure> {

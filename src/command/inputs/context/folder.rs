@@ -110,15 +110,18 @@ fn default_dockerfile(folder: &Path) -> PathBuf {
 
 fn missing(shown: &str, folder: &Path) -> Failure {
     let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let near = names.filter_map(|name| name.into_string().ok()).find(|name| {
-        let name = name.to_ascii_lowercase();
-        (name.contains("dockerfile") && !name.ends_with(".dockerignore")) || name.contains("containerfile")
-    });
+    let near = names.filter_map(|name| name.into_string().ok()).find(|name| looks_like_dockerfile(name));
     let failure = Failure::input(format!("there is no Dockerfile `{shown}`"));
     match near {
         Some(near) => failure.help(format!("name it with `-f`: there is a `{}`", folder.join(near).display())),
         None => failure.help("name the Dockerfile with `-f FILE`, and as the argument the folder that it copies from"),
     }
+}
+
+/// Whether a file of this name is probably a Dockerfile.
+pub(super) fn looks_like_dockerfile(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    (name.contains("dockerfile") && !name.ends_with(".dockerignore")) || name.contains("containerfile")
 }
 
 fn ignore_file(path: &Path) -> Result<Option<Ignore>, Failure> {

@@ -38,7 +38,8 @@ pub(super) fn locate(url: &str, arguments: &arguments::Inputs, settings: &Settin
         }
         _ => None,
     };
-    let (context, what) = fetch(url, arguments, settings)?;
+    let wanted = if elsewhere.is_some() { Wanted::Anything } else { Wanted::Dockerfile };
+    let (context, what) = fetch(url, wanted, arguments, settings)?;
     match (elsewhere, what) {
         (Some(dockerfile), _) => context.with(dockerfile),
         (None, What::Archive) => context.place(arguments.file.as_deref()),
@@ -49,7 +50,7 @@ pub(super) fn locate(url: &str, arguments: &arguments::Inputs, settings: &Settin
 
 /// A named context at an address.
 pub(super) fn named(url: &str, arguments: &arguments::Inputs, settings: &Settings) -> Result<Opened, Failure> {
-    fetch(url, arguments, settings)?.0.open(None)
+    fetch(url, Wanted::Anything, arguments, settings)?.0.open(None)
 }
 
 /// A Dockerfile at an address.
@@ -73,8 +74,22 @@ enum What {
     File(Address),
 }
 
+/// What a file has to be that is no archive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// The Dockerfile.
+    Dockerfile,
+    /// Whatever is copied from there.
+    Anything,
+}
+
 /// The files at an address.
-fn fetch(url: &str, arguments: &arguments::Inputs, settings: &Settings) -> Result<(Context, What), Failure> {
+fn fetch(
+    url: &str,
+    wanted: Wanted,
+    arguments: &arguments::Inputs,
+    settings: &Settings,
+) -> Result<(Context, What), Failure> {
     let store = open_store(settings)?;
     let (address, mut file) = bring(url, &store, arguments, settings)?;
     let unreadable = |error: io::Error| unreadable(&address, &error);
@@ -83,6 +98,10 @@ fn fetch(url: &str, arguments: &arguments::Inputs, settings: &Settings) -> Resul
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     if begins_archive(&beginning) {
         return Ok((Context::unpack(Box::new(file), address.to_string(), store)?, What::Archive));
+    }
+    let is_long = file.metadata().map_err(unreadable)?.len() > LONGEST;
+    if wanted == Wanted::Dockerfile && is_long {
+        return Err(too_long(&address.to_string()));
     }
     let unpacked = Unpacked::begin(store)?;
     let path = unpacked.path().join(NAME);
