@@ -11,6 +11,7 @@ pub(crate) mod download;
 mod endpoint;
 pub mod error;
 pub mod event;
+mod forward;
 mod helper;
 pub mod login;
 mod parallel;

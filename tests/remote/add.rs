@@ -3,6 +3,7 @@
 use crate::archive::{compressed, gzip, tar};
 use crate::site::{DATE, Resource};
 use crate::support::Home;
+use crate::support::home::run;
 use crate::support::http::{Reply, Server};
 
 /// A home, where builds are possible, and a context of this Dockerfile; `HOST` in it is the server.
@@ -153,10 +154,27 @@ fn secrets_open_doors() {
 
 #[test]
 fn proxies_of_the_environment_are_asked() {
-    let proxy = Resource::new("by proxy").serve();
-    let Some(home) = context(&proxy, "FROM base\nADD http://files.example/f /\n") else { return };
-    let mut command = home.command(["build", "-q", "-t", "x", "ctx"]);
-    let ran = crate::support::home::run(command.env("http_proxy", format!("http://{}", proxy.host())));
-    let asked = proxy.requests();
-    assert!(asked.iter().any(|request| request.path.contains("files.example")), "{asked:?}\n{}", ran.stderr);
+    let proxy = Server::start(|request| match request.path.as_str() {
+        "http://files.example/f?x" => Reply::status(302).header("Location", "http://other.example:81/g"),
+        "http://other.example:81/g" => Reply::ok("by proxy"),
+        _ => Reply::status(404),
+    });
+    let dockerfile = "FROM base\nADD http://files.example/f?x /\n";
+    let Some(home) = context(&proxy, dockerfile) else { return };
+    let build = |exceptions: &str| {
+        let mut command = home.command(["build", "--no-cache", "-t", "x", "ctx"]);
+        command.env("http_proxy", format!("http://me:pass@{}", proxy.host())).env("no_proxy", exceptions);
+        run(&mut command)
+    };
+    build("").ok();
+    assert_eq!(home.layers("x")[1].text("f"), "by proxy");
+    let requests = proxy.requests();
+    assert!(requests.iter().all(|request| request.header("proxy-authorization") == Some("Basic bWU6cGFzcw==")));
+    assert_eq!(requests[0].header("host"), Some("files.example"));
+    assert_eq!(requests[1].header("host"), Some("other.example:81"));
+    let direct = build(".example").exits(3);
+    assert!(direct.stderr.contains("no such host"), "{}", direct.stderr);
+    let mut command = home.command(["build", "--no-cache", "ctx"]);
+    let gone = run(command.env("http_proxy", "http://127.0.0.1:1")).exits(3);
+    assert!(gone.stderr.contains("proxyconnect: the proxy on the way to `files.example`"), "{}", gone.stderr);
 }

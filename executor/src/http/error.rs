@@ -184,7 +184,7 @@ fn obstacle(host: &str, why: &Obstacle) -> String {
             format!("tls: failed to verify certificate of `{host}`: {text}")
         }
         Obstacle::Tls(text) => format!("tls: no secure connection to `{host}` can be made: {text}"),
-        Obstacle::Proxy(text) => format!("proxyconnect: the proxy on the way to `{host}` refused: {text}"),
+        Obstacle::Proxy(text) => format!("proxyconnect: the proxy on the way to `{host}` is of no use: {text}"),
         Obstacle::Other(text) => format!("cannot connect to `{host}`: {text}"),
     }
 }

@@ -19,7 +19,7 @@ use crate::registry::error::Error as ClientError;
 use crate::registry::event::ignore;
 use crate::registry::response::refusal;
 use crate::registry::retry::Attempts;
-use crate::registry::transport::{Content, Downgrade, Incoming, Outgoing, Verification, server};
+use crate::registry::transport::{Content, Incoming, Matter, Outgoing, Verification, server};
 
 /// Bytes that are held at once.
 const CHUNK: usize = 1 << 17;
@@ -199,7 +199,7 @@ impl Stream<'_> {
             headers,
             body: Content::None,
             verification: Verification::Required,
-            downgrade: if self.checksum.is_some() { Downgrade::Allowed } else { Downgrade::Refused },
+            matter: if self.checksum.is_some() { Matter::KnownFile } else { Matter::File },
             doing: &doing,
         };
         self.client.transport.send(outgoing).map_err(Trouble::Passing)
