@@ -154,6 +154,10 @@ fn named_contexts_may_lie_on_servers() {
     let layers = home.layers("x");
     assert_eq!(layers[1].paths(), ["lib", "lib/.dockerignore", "lib/lib", "lib/lib/l"]);
     assert_eq!(layers[2].text("text"), "text");
+    // A stage can start from one.
+    home.write("ctx/Dockerfile", "FROM lib\nCOPY --from=text context /text\n");
+    home.build(["--build-context", &named[0], "--build-context", &named[1], "-t", "x", "ctx"]);
+    assert_eq!(home.layers("x")[0].paths(), [".dockerignore", "lib", "lib/l"]);
 }
 
 #[test]

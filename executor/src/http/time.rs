@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 /// Source: RFC 9110, 5.6.7.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
-    if let Ok(time) = rfc2822::parse(text) {
-        return Some(time.timestamp().as_second());
+    // Which day of the week it was is not the point.
+    if let Ok(time) = rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text) {
+        return Some(time.as_second());
     }
     let obsolete = |format: &str, text: &str| -> Option<Timestamp> {
         let time = strtime::parse(format, text).ok()?.to_datetime().ok()?;
@@ -30,6 +31,8 @@ mod tests {
         for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
             assert_eq!(parse(text), Some(784_111_777), "{text}");
         }
+        assert_eq!(parse("Mon, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777), "it was a Sunday");
+        assert_eq!(parse("Sat, 02 Jan 1960 03:04:05 GMT"), Some(-315_521_755));
         for text in ["", "yesterday", "0", "784111777"] {
             assert_eq!(parse(text), None, "{text}");
         }
