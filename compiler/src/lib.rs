@@ -56,8 +56,8 @@ pub mod shell;
 pub mod source;
 pub mod subrequest;
 mod suggest;
-mod verify;
 pub mod url;
+mod verify;
 pub mod wildcard;
 
 pub use compile::{Checked, Compilation, Outcome, check, compile, compile_with};

@@ -4,7 +4,6 @@
 
 use ureq::http::header::{HOST, HeaderName, PROXY_AUTHORIZATION};
 use ureq::http::{HeaderMap, HeaderValue, Uri};
-
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::http::address::Address;
@@ -22,7 +21,7 @@ impl Forward {
     pub(crate) fn new(proxy: &str, uri: &Uri) -> Option<Self> {
         let proxy = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
         let is_plain = proxy.starts_with("http://") && uri.scheme_str() == Some("http");
-        let server = format!("http://{}", uri.authority()?);
+        let server = format!("http://{}", uri.authority()?.as_str().rsplit('@').next()?);
         is_plain.then(|| Address::parse(&proxy).ok()).flatten().map(|proxy| Self { proxy, server })
     }
 
