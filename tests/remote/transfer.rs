@@ -1,15 +1,18 @@
 //! Connections that break, servers that stumble, and what is left of a download that came to nothing.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::site::Resource;
 use crate::support::Home;
 use crate::support::http::{Reply, Server};
 
 fn home(server: &Server) -> Option<Home> {
-    let home = Home::with_base()?;
-    home.write("ctx/Dockerfile", format!("FROM base\nADD http://{}/f /\n", server.host()));
-    Some(home)
+    home_of(&server.host())
 }
 
 /// Bytes of which each part is another.
@@ -89,7 +92,7 @@ fn a_stumbling_server_is_asked_again() {
 fn a_failure_elsewhere_ends_a_download() {
     let server = Server::start(|request| {
         if request.path == "/slow" {
-            std::thread::sleep(std::time::Duration::from_secs(2));
+            sleep(Duration::from_secs(2));
         }
         Reply::ok(long())
     });
@@ -101,5 +104,80 @@ fn a_failure_elsewhere_ends_a_download() {
     home.write("ctx/Dockerfile", dockerfile);
     let ran = home.layercake(["build", "ctx"]).exits(1);
     assert!(!ran.stderr.contains("stopped"), "{}", ran.stderr);
+    assert_eq!(home.unfinished(), [""; 0]);
+}
+
+/// A server that gives each connection the next of these answers, byte by byte as they are, and the last one to all that
+/// follow. An answer that holds is not ended.
+fn raw(answers: Vec<(&'static [u8], End)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let (bytes, end) = &answers[number.min(answers.len() - 1)];
+            // The whole request is there: closing before it is read would take the answer back.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes);
+            if *end == End::Holds {
+                held.push(stream);
+            }
+        }
+    });
+    host
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closes,
+    Holds,
+}
+
+fn home_of(host: &str) -> Option<Home> {
+    let home = Home::with_base()?;
+    home.write("ctx/Dockerfile", format!("FROM base\nADD http://{host}/f /\n"));
+    Some(home)
+}
+
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
+
+#[test]
+fn lengths_may_be_told_in_any_way() {
+    let by_end = b"HTTP/1.0 200 OK\r\n\r\nhello world";
+    for answer in [CHUNKED, by_end] {
+        let Some(home) = home_of(&raw(vec![(answer, End::Closes)])) else { return };
+        home.build(["-t", "x", "ctx"]);
+        assert_eq!(home.layers("x")[1].text("f"), "hello world");
+    }
+}
+
+#[test]
+fn a_file_is_whole_only_with_its_last_chunk() {
+    // Twice cut off, at different places, and then whole.
+    let answers =
+        vec![(&CHUNKED[..60], End::Closes), (&CHUNKED[..CHUNKED.len() - 5], End::Closes), (CHUNKED, End::Closes)];
+    let Some(home) = home_of(&raw(answers)) else { return };
+    home.build(["-t", "x", "ctx"]);
+    assert_eq!(home.layers("x")[1].text("f"), "hello world");
+    let Some(home) = home_of(&raw(vec![(&CHUNKED[..60], End::Closes)])) else { return };
+    home.layercake(["build", "ctx"]).exits(3);
+}
+
+#[test]
+fn a_build_that_is_killed_while_it_fetches_leaves_nothing() {
+    let half = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nETag: \"1\"\r\n\r\nhello";
+    let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nETag: \"1\"\r\n\r\nhello world";
+    let Some(home) = home_of(&raw(vec![(half, End::Holds), (whole, End::Closes)])) else { return };
+    let mut child = home.command(["build", "ctx"]).stderr(Stdio::null()).spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while home.unfinished().is_empty() {
+        assert!(Instant::now() < end, "nothing is fetched");
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    home.build(["-t", "x", "ctx"]);
+    assert_eq!(home.layers("x")[1].text("f"), "hello world");
     assert_eq!(home.unfinished(), [""; 0]);
 }
