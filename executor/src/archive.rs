@@ -6,6 +6,7 @@ mod room;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use crate::fault::Fault;
 use crate::image::decompress;
 use crate::image::error::ArchiveProblem;
 use crate::layer;
@@ -31,12 +32,10 @@ pub enum Error {
 impl Error {
     /// Whose fault it is.
     #[must_use]
-    pub fn fault(&self) -> crate::fault::Fault {
+    pub fn fault(&self) -> Fault {
         match self {
-            Self::Compressed(ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_)) => {
-                crate::fault::Fault::Environment
-            }
-            Self::Compressed(_) => crate::fault::Fault::Input,
+            Self::Compressed(ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_)) => Fault::Environment,
+            Self::Compressed(_) => Fault::Input,
             Self::Unpack(error) => error.fault(),
         }
     }

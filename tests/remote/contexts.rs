@@ -121,6 +121,8 @@ fn a_remote_context_may_have_a_dockerfile_from_elsewhere() {
     let remote = format!("http://{}/Dockerfile", dockerfile.host());
     home.build(["-t", "x", "-f", &remote, &url]);
     assert_eq!(home.layers("x")[1].paths(), ["remote"]);
+    home.piped(["build", "-t", "x", "-f", &remote, "-"], context()).ok();
+    assert_eq!(home.layers("x")[1].paths(), ["remote"]);
     home.write("ctx/a.txt", "here");
     home.build(["-t", "x", "-f", &remote, "ctx"]);
     assert_eq!(home.layers("x")[1].text("remote"), "here");

@@ -8,7 +8,7 @@ use layercake_executor::fault::reason;
 
 use super::archive::Context;
 use super::folder::Dockerfile;
-use super::{Place, arguments, text};
+use super::{Place, arguments, http, is_url, text};
 use crate::command::inputs::open_store;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -27,7 +27,11 @@ pub(super) fn locate(arguments: &arguments::Inputs, settings: &Settings) -> Resu
     if begins_archive(&beginning) {
         let store = open_store(settings)?;
         let input = Cursor::new(beginning).chain(rest);
-        return Context::unpack(Box::new(input), "standard input".to_owned(), store)?.place(file);
+        let context = Context::unpack(Box::new(input), "standard input".to_owned(), store)?;
+        return match file.and_then(Path::to_str).filter(|file| is_url(file)) {
+            Some(url) => context.with(http::dockerfile(url, arguments, settings)?),
+            None => context.place(file),
+        };
     }
     if let Some(file) = file {
         let message = "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles";
