@@ -135,6 +135,13 @@ impl From<layercake_executor::engine::Error> for Failure {
     }
 }
 
+impl From<layercake_executor::http::error::Error> for Failure {
+    fn from(error: layercake_executor::http::error::Error) -> Self {
+        let help = error.help().or_else(|| help_if_full(&error).map(str::to_owned));
+        Self::new(error.fault(), error).perhaps_help(help)
+    }
+}
+
 impl From<layercake_executor::namespace::Error> for Failure {
     fn from(error: layercake_executor::namespace::Error) -> Self {
         let help = error.help();

@@ -56,6 +56,7 @@ pub mod shell;
 pub mod source;
 pub mod subrequest;
 mod suggest;
+pub mod url;
 mod verify;
 pub mod wildcard;
 

@@ -9,6 +9,7 @@ use crate::oci::History;
 use crate::operation::Operation;
 use crate::plan::Origin;
 use crate::program::{Program, Stage, StageId, Tree};
+use crate::url;
 
 /// Lowers a program.
 ///
@@ -89,7 +90,7 @@ impl<'p> Lowering<'p> {
                 let names: Vec<String> = inline.files.iter().map(|file| format!("<<{}", file.name)).collect();
                 (Operation::Inline(inline.clone()), names.join(" "))
             }
-            Tree::Http(http) => (Operation::Http(http.clone()), http.url.clone()),
+            Tree::Http(http) => (Operation::Http(http.clone()), url::redacted(&http.url)),
             Tree::Git(git) => (Operation::Git(git.clone()), git.remote.clone()),
             Tree::Stage(_) => unreachable!("handled above"),
         };

@@ -30,6 +30,23 @@ impl Wildcard {
     }
 }
 
+/// A pattern that matches this text and no other.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    if !has_wildcards(text) {
+        return text.to_owned();
+    }
+    // A text with a backslash is only read as a pattern if it has a wildcard, and that one has to stay one.
+    text.chars().fold(String::with_capacity(text.len()), |mut pattern, letter| {
+        match letter {
+            '*' | '?' | '[' => pattern.extend(['[', letter, ']']),
+            '\\' => pattern.push_str(r"\\"),
+            letter => pattern.push(letter),
+        }
+        pattern
+    })
+}
+
 /// Whether a text has wildcards in it that are not escaped.
 #[must_use]
 pub fn has_wildcards(text: &str) -> bool {
@@ -62,6 +79,17 @@ mod tests {
         assert!(Wildcard::parse("[a").is_err() && Wildcard::parse("a\\").is_err() && Wildcard::parse("[]").is_err());
         assert!(Wildcard::parse("src/*/x").unwrap().may_match_below("src/a"));
         assert!(!Wildcard::parse("src/*/x").unwrap().may_match_below("lib"));
+    }
+
+    #[test]
+    fn a_literal_matches_itself_only() {
+        for text in ["a", "a*", "[x]", "a?b", r"a\*[", "a]", r"\x", "^"] {
+            let pattern = literal(text);
+            assert!(pattern == text || Wildcard::parse(&pattern).unwrap().matches(text), "{text} {pattern}");
+            assert!(pattern == text || has_wildcards(&pattern), "{pattern} is read as a pattern");
+        }
+        assert!(!Wildcard::parse(&literal("a*")).unwrap().matches("ab"));
+        assert!(!Wildcard::parse(&literal("[x]")).unwrap().matches("x"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod event;
 pub mod folders;
 pub mod key;
 pub mod product;
+pub mod record;
 pub mod schedule;
 pub mod site;
 pub mod step;

@@ -1,12 +1,14 @@
 //! Plan to image: everything that touches the kernel, the network and the disk's trees.
 //! It does not know the Dockerfile language, the terminal, the home directory or the environment.
 
+pub mod archive;
 pub mod assemble;
 pub mod build;
 pub mod change;
 pub mod container;
 pub mod engine;
 pub mod fault;
+pub mod http;
 pub mod image;
 pub mod layer;
 mod mount;

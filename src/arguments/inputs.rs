@@ -7,10 +7,12 @@ use clap::Args;
 /// What is built from.
 #[derive(Debug, Args)]
 pub struct Inputs {
-    /// The build context: a folder, `-` (a tar or a Dockerfile on standard input), a git or an http(s) URL.
+    /// The build context: a folder, `-` (a tar or a Dockerfile on standard input), a git URL, or the http(s) URL of a tar
+    /// or a Dockerfile.
     #[arg(default_value = ".", value_name = "CONTEXT")]
     pub context: String,
-    /// The Dockerfile; `-` is standard input [default: CONTEXT/Dockerfile].
+    /// The Dockerfile; `-` is standard input, and an http(s) URL is fetched. In a tar or behind a URL, a path in the context
+    /// [default: CONTEXT/Dockerfile].
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The stage to build, by name or index [default: the last].
@@ -83,7 +85,7 @@ pub struct Inputs {
     /// Steps under way at the same time [default: 16].
     #[arg(short, long, value_name = "NUMBER")]
     pub jobs: Option<usize>,
-    /// Take images from the store only.
+    /// Ask no server: take images and fetched files from the store only.
     #[arg(long)]
     pub offline: bool,
 }

@@ -46,7 +46,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
-    let inputs = Inputs::read(&arguments.inputs)?;
+    let inputs = Inputs::read(&arguments.inputs, &settings)?;
     let store = inputs::open_store(&settings)?;
     let client = client_unless(arguments.inputs.offline, &settings);
     let freshness = inputs::freshness(&arguments.inputs);
@@ -69,6 +69,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         store: &store,
         bases: &bases,
         fetch: &fetch,
+        client: client.as_ref(),
         contexts: &inputs.contexts,
         surroundings: &surroundings,
         reuse: &reuse,
@@ -117,7 +118,8 @@ fn fetch(
 fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
     let step = &plan.steps[error.step.index()];
     let message = match error.cause.as_ref() {
-        Error::Run(op::run::Error::Failed { .. }) => error.cause.to_string(),
+        // These name what failed themselves.
+        Error::Run(op::run::Error::Failed { .. }) | Error::Http(_) => error.cause.to_string(),
         cause => format!("{}: {cause}", step.origin.name),
     };
     let help = error.cause.help();

@@ -35,7 +35,7 @@ pub fn run(question: &str, arguments: &arguments::Inputs, paint: Paint) -> Resul
             check::answer(arguments, format, paint)
         }
         "targets" => {
-            let inputs = Inputs::read(arguments)?;
+            let inputs = Inputs::read(arguments, &Settings::read(project(arguments))?)?;
             let targets = targets(&inputs.parsed).map_err(|diagnostics| inputs.refused(&diagnostics, paint))?;
             if is_json { json(&targets) } else { output::result(&targets_table(&targets)) }
         }
@@ -50,7 +50,7 @@ pub fn run(question: &str, arguments: &arguments::Inputs, paint: Paint) -> Resul
 
 fn ask_outline(arguments: &arguments::Inputs, paint: Paint) -> Result<Outline, Failure> {
     let settings = Settings::read(project(arguments))?;
-    let inputs = Inputs::read(arguments)?;
+    let inputs = Inputs::read(arguments, &settings)?;
     let store = open_store(&settings)?;
     let client = client_unless(arguments.offline, &settings);
     let resolver = Resolver { store: &store, client: client.as_ref(), freshness: freshness(arguments) };

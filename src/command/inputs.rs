@@ -11,7 +11,7 @@ use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
-    BaseRequest, Bases, Compilation, Diagnostic, NamedContext, Outcome, Parsed, Request, Severity, compile, parse,
+    BaseRequest, Bases, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, compile, parse,
 };
 use layercake_executor::build::site::{self, ContextFolder};
 
@@ -36,6 +36,8 @@ pub struct Inputs {
     pub request: Request,
     /// The folders that files are copied from.
     pub contexts: BTreeMap<Option<String>, ContextFolder>,
+    /// Those of them that are there for this build only.
+    _unpacked: Vec<context::Unpacked>,
 }
 
 impl Inputs {
@@ -43,17 +45,21 @@ impl Inputs {
     ///
     /// # Errors
     /// If something is not there, or an argument means nothing.
-    pub fn read(arguments: &arguments::Inputs) -> Result<Self, Failure> {
+    pub fn read(arguments: &arguments::Inputs, settings: &settings::Settings) -> Result<Self, Failure> {
         not_built(arguments)?;
-        let place = context::locate(arguments)?;
-        let mut contexts = BTreeMap::new();
+        let place = context::locate(arguments, settings)?;
+        let (mut contexts, mut unpacked) = (BTreeMap::new(), Vec::new());
+        let mut add = |name: Option<String>, opened: context::Opened| {
+            unpacked.extend(opened.unpacked);
+            contexts.insert(name, opened.folder);
+        };
         let mut named_contexts = BTreeMap::new();
         for text in &arguments.build_context {
             let (name, value) = key_value(text, "--build-context")?;
-            let (meaning, folder) = context::named(value)?;
+            let (meaning, opened) = context::named(value, arguments, settings)?;
             // Names of stages and contexts know no case.
             let name = name.to_ascii_lowercase();
-            contexts.extend(folder.map(|folder| (Some(name.clone()), folder)));
+            opened.into_iter().for_each(|opened| add(Some(name.clone()), opened));
             named_contexts.insert(name, meaning);
         }
         let build_platform = host_platform();
@@ -72,14 +78,14 @@ impl Inputs {
             labels: labels.collect(),
             build_platform,
             named_contexts,
-            ignore: place.context.as_ref().map(|context| context.ignore.clone()).unwrap_or_default(),
+            ignore: place.context.as_ref().map(|context| context.folder.ignore.clone()).unwrap_or_default(),
             ..Request::new(platform)
         };
-        contexts.extend(place.context.map(|context| (None, context)));
+        place.context.into_iter().for_each(|context| add(None, context));
         let parsed = parse(&place.text);
         let syntax = request.build_arg("BUILDKIT_SYNTAX").map(str::to_owned).or_else(|| parsed.syntax());
         check_syntax(syntax.as_deref())?;
-        Ok(Self { file: place.file, path: place.path, parsed, request, contexts })
+        Ok(Self { file: place.file, path: place.path, parsed, request, contexts, _unpacked: unpacked })
     }
 
     /// Compiles, finding out about base images as the compiler asks for them. Warnings are told.
@@ -256,6 +262,3 @@ pub fn changed_config(changes: &[String]) -> Result<ContainerConfig, Failure> {
         }
     }
 }
-
-/// What a name of `--build-context` means to the compiler, and its folder if it has one.
-type Named = (NamedContext, Option<ContextFolder>);

@@ -93,6 +93,13 @@ impl Home {
         run(&mut self.command(arguments))
     }
 
+    /// Runs the program with this on its standard input.
+    pub(crate) fn piped<'a>(&self, arguments: impl IntoIterator<Item = &'a str>, input: impl AsRef<[u8]>) -> Ran {
+        let path = self.path("input");
+        fs::write(&path, input).unwrap();
+        run(self.command(arguments).stdin(fs::File::open(path).unwrap()))
+    }
+
     /// Builds, and has to succeed.
     #[track_caller]
     pub(crate) fn build<const N: usize>(&self, arguments: [&str; N]) -> Built {

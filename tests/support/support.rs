@@ -13,6 +13,8 @@ pub(crate) mod process;
 pub(crate) mod ran;
 pub(crate) mod transcript;
 
+#[path = "../../executor/tests/support/http.rs"]
+pub(crate) mod http;
 #[path = "../../executor/tests/support/registry.rs"]
 pub(crate) mod registry;
 #[path = "../../executor/tests/support/tools.rs"]

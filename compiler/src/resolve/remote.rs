@@ -4,7 +4,7 @@
 
 use crate::go;
 use crate::operation::{Git, Http};
-use crate::path;
+use crate::{path, url};
 
 /// What a source means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub(super) fn parse(source: &str) -> Result<Option<Remote>, String> {
     let filename = address(source).map_or(String::new(), |parts| decode(parts.path));
     let filename = match path::base(&filename) {
         "." | "/" => "__unnamed__".to_owned(),
+        name if name == ".." || name.contains('\0') => {
+            let (source, name) = (go::quote(source), go::quote(name));
+            return Err(format!("cannot determine filename from URL {source}: {name} is no name of a file"));
+        }
         name => name.to_owned(),
     };
     Ok(Some(Remote::Http(Http { url: source.to_owned(), filename, checksum: None })))
@@ -183,24 +187,9 @@ fn with_prefix(prefix: &str, name: &str) -> String {
     if name.starts_with(prefix) { name.to_owned() } else { format!("{prefix}{name}") }
 }
 
-/// A text without percent signs that stand for other characters; one that makes no sense stays.
+/// A text without percent signs that stand for other characters; one that would be no text then stays.
 fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    String::from_utf8(url::decode(text)).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]
@@ -223,6 +212,9 @@ mod tests {
         assert!(parse("https://x/y.git?tag=v1&branch=b").is_err());
         assert!(matches!(parse("https://x/y.tar.gz?a=b"), Ok(Some(Remote::Http(http))) if http.filename == "y.tar.gz"));
         assert!(matches!(parse("https://x/"), Ok(Some(Remote::Http(http))) if http.filename == "__unnamed__"));
+        for nameless in ["http://x/..", "http://x/a%2F..", "http://x/a%00"] {
+            assert!(parse(nameless).is_err_and(|error| error.starts_with("cannot determine filename")), "{nameless}");
+        }
         for path in ["github.com/a/b", "s3://a/b", "./a.git", "a@b", "file"] {
             assert_eq!(parse(path), Ok(None), "{path}");
         }

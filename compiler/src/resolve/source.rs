@@ -11,6 +11,7 @@ use crate::ignore::Ignore;
 use crate::operation::{self, Context, CopySource, Inline, InlineFile, Operation, Unpack};
 use crate::program::Tree;
 use crate::shell::{Lexer, Quotes};
+use crate::wildcard::literal;
 use crate::{go, lint, path};
 
 /// What the sources of one instruction come to.
@@ -185,7 +186,7 @@ impl StageWalk<'_> {
                     })?;
                 }
                 http.checksum = checksum.map(str::to_owned);
-                let path = http.filename.clone();
+                let path = literal(&http.filename);
                 Ok(Some((Tree::Http(http), path)))
             }
             Some(Remote::Git(mut git, keep_in_address)) => {

@@ -12,7 +12,7 @@ use crate::op::copy::owner::OwnerError;
 use crate::op::copy::source::SelectError;
 use crate::op::copy::write::WriteError;
 use crate::op::run;
-use crate::{change, layer, overlay, registry, select};
+use crate::{change, http, layer, overlay, registry, select};
 
 /// What ends a build. Everything that was finished before is in the store.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,9 @@ pub enum Error {
     /// A layer cannot be fetched.
     #[error(transparent)]
     Registry(#[from] registry::error::Error),
+    /// A file cannot be fetched.
+    #[error(transparent)]
+    Http(#[from] http::error::Error),
     /// A command failed or could not be run.
     #[error(transparent)]
     Run(#[from] run::Error),
@@ -94,6 +97,7 @@ impl Error {
             Self::Change(error) => error.fault(),
             Self::Layer(error) => error.fault(),
             Self::Registry(error) => error.fault(),
+            Self::Http(error) => error.fault(),
             Self::Selection(error) => error.fault(),
             Self::Run(error) => error.fault(),
             Self::Select(SelectError::System { .. })
@@ -122,9 +126,16 @@ impl Error {
                     .to_owned(),
             ),
             Self::Run(error) => error.help(),
-            Self::Select(SelectError::NotFound(path)) => Some(format!(
-                "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"
-            )),
+            Self::Http(error) => error.help().or_else(|| help_if_full(error).map(str::to_owned)),
+            Self::Select(SelectError::NotFound(path)) => Some(match scheme(path) {
+                None => format!(
+                    "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"
+                ),
+                Some(scheme) => format!(
+                    "begin addresses with `https://` or `http://`: `{scheme}` is an unsupported protocol scheme, so \
+                     that this is a path"
+                ),
+            }),
             Self::Select(SelectError::Ignored(path)) => {
                 Some(format!("add a line `!{path}` to the ignore file, or copy something else"))
             }
@@ -134,4 +145,11 @@ impl Error {
             error => help_if_full(error).map(str::to_owned),
         }
     }
+}
+
+/// The scheme of an address that was taken for a path, in which slashes that follow one another are one.
+fn scheme(path: &str) -> Option<&str> {
+    let (scheme, _) = path.trim_start_matches('/').split_once(":/")?;
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_letter)).then_some(scheme)
 }

@@ -15,6 +15,7 @@ use super::event::Listener;
 use super::folders::{Fetch, fetch_layer, folders};
 use super::tree::Tree;
 use crate::image::local::LocalImage;
+use crate::registry::client::Client;
 use crate::root::Root;
 use crate::sandbox::{Host, Limit, Mount};
 
@@ -26,6 +27,8 @@ pub struct Site<'a> {
     pub bases: &'a Bases,
     /// Brings a layer of a base image into the store.
     pub fetch: Fetch<'a>,
+    /// Who asks servers for files; `None`: nobody may.
+    pub client: Option<&'a Client>,
     /// The contexts, by name; the build context has none.
     pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
     /// The surroundings of every command.

@@ -5,25 +5,17 @@ use std::time::Instant;
 use layercake_cache::ContentKey;
 use layercake_compiler::operation::{MakeDir, Operation, Run};
 use layercake_compiler::plan::{Plan, Step, StepId};
-use serde::{Deserialize, Serialize};
 
 use super::cancel::Cancel;
 use super::error::{Error, StepError};
 use super::event::{Event, Finish};
 use super::key::Ingredients;
 use super::product::{Made, Product};
+use super::record;
 use super::site::{Reuse, Site};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
-use crate::op::{copy, make_dir, run};
-
-/// What the store remembers of a step.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    made: Made,
-    /// How long it took, in milliseconds.
-    took: u64,
-}
+use crate::op::{copy, http, make_dir, run};
 
 /// Carries out one step of `plan`, given the products of its inputs.
 ///
@@ -55,7 +47,10 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
         Operation::Image(image) => return Ok(Product::Tree(site.base(image)?, None)),
         Operation::Context(context) => return Ok(Product::Context(context.name.clone())),
         Operation::Inline(inline) => return Ok(Product::Inline(inline.clone())),
-        Operation::Http(_) => return Err(Error::NotBuilt("`ADD` of a URL")),
+        Operation::Http(operation) => {
+            let made = http::bring(operation, step.id, (site.reuse)(step), site, cancel)?;
+            return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
+        }
         Operation::Git(_) => return Err(Error::NotBuilt("`ADD` of a git repository")),
         Operation::Copy(operation) => {
             let sources = copy::Sources::find(operation, inputs, site)?;
@@ -99,9 +94,7 @@ fn made(
     match apply(step, action, site, cancel, inputs) {
         Ok(change) => {
             let made = Made { change, at: jiff::Timestamp::now().as_second() };
-            let took = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let record = serde_json::to_vec(&Record { made, took }).expect("ids and numbers are always JSON");
-            site.store.put_record(key, &record)?;
+            record::keep(site.store, key, made, start.elapsed())?;
             Ok(finished(site, step.id, Finish::Done(start.elapsed()), made))
         }
         Err(error) => {
@@ -116,14 +109,12 @@ fn finished(site: &Site<'_>, step: StepId, how: Finish, made: Made) -> Made {
     made
 }
 
-/// What was made before from the same, if its folder is still there. A record that cannot be read is none.
+/// What was made before from the same, if it may be used.
 fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Result<Option<Made>, Error> {
-    if reuse == Reuse::Refused {
-        return Ok(None);
+    match reuse {
+        Reuse::Allowed => Ok(record::find(site.store, key)?),
+        Reuse::Refused => Ok(None),
     }
-    let record = site.store.record(key)?;
-    let made = record.and_then(|record| serde_json::from_slice::<Record>(&record).ok()).map(|record| record.made);
-    Ok(made.filter(|made| site.store.has_folder(&made.change.folder)))
 }
 
 /// Does the operation in a workspace of its own and stores what changed.

@@ -30,6 +30,8 @@ pub use stack::ensure_all;
 pub struct Options<'a> {
     /// What names that begin with `.wh.` mean.
     pub marks: Marks,
+    /// What an entry for the folder itself means.
+    pub top: Top,
     /// Whose everything becomes; `None`: whose the archive says.
     pub owner: Option<(u32, u32)>,
     /// The folders of the layers below, topmost first. Called at most once, and only if something depends on them.
@@ -43,6 +45,15 @@ pub enum Marks {
     Deletions,
     /// Nothing, as in any other archive.
     Names,
+}
+
+/// What an entry for the folder that is unpacked into, such as `./`, means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Top {
+    /// The folder gets its attributes.
+    Taken,
+    /// Nothing: the folder stays as it is, as for docker's `ADD`.
+    Left,
 }
 
 /// What was left out because this machine or this user may not have it.

@@ -133,7 +133,13 @@ fn one(
     writer: &mut Writer<'_>,
 ) -> Result<(), Error> {
     let all = input.source();
-    if copy.unpack != Unpack::Never && archive::is_archive(&all, selected) {
+    let may_unpack = match copy.unpack {
+        Unpack::Never => false,
+        // What an `ADD` takes from a tree was fetched.
+        Unpack::Local => !input.is_tree(),
+        Unpack::Always => true,
+    };
+    if may_unpack && archive::is_archive(&all, selected) {
         return archive::unpack(&all, selected, &copy.destination, owner, writer);
     }
     taken.check(&all)?;

@@ -80,6 +80,12 @@ impl<'a> Input<'a> {
         Source { root: &self.root, filter: &*self.hidden }
     }
 
+    /// Whether its files are those of another step.
+    #[must_use]
+    pub fn is_tree(&self) -> bool {
+        matches!(self.files, Files::Tree(_))
+    }
+
     /// Whose its files are: those of a tree belong to whom they belong there, all others to root.
     #[must_use]
     pub fn owners(&self) -> Owners {

@@ -19,7 +19,7 @@ use crate::registry::error::{Error, Given};
 use crate::registry::repository::Repository;
 use crate::registry::response::{document, refusal};
 use crate::registry::settings::Settings;
-use crate::registry::transport::{Content, Incoming, Outgoing, Transport, headers};
+use crate::registry::transport::{Content, Incoming, Matter, Outgoing, Transport, headers};
 use crate::registry::uri::{encode, is_loopback};
 
 /// How long a token is good whose server does not say.
@@ -171,6 +171,7 @@ impl Authenticator {
             headers: headers(&[]),
             body: Content::None,
             verification: errand.endpoint.verification,
+            matter: Matter::Registry,
             doing: "asking for a token",
         };
         match credential {

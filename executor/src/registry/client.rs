@@ -16,13 +16,13 @@ use crate::registry::repository::Repository;
 use crate::registry::response::refusal;
 use crate::registry::retry::Attempts;
 use crate::registry::settings::Settings;
-use crate::registry::transport::{Content, Incoming, Outgoing, Transport};
+use crate::registry::transport::{Content, Incoming, Matter, Outgoing, Transport};
 use crate::registry::uri::same_server;
 
 /// Talks to registries. One client keeps connections, tokens and what it has learned of registries; threads can share it.
 pub struct Client {
     pub(crate) settings: Arc<Settings>,
-    transport: Transport,
+    pub(crate) transport: Transport,
     endpoints: Endpoints,
     authenticator: Authenticator,
 }
@@ -158,6 +158,7 @@ impl Client {
                 headers,
                 body: call.body,
                 verification: endpoint.verification,
+                matter: Matter::Registry,
                 doing: &doing,
             })?;
             match incoming.status {

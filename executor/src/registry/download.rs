@@ -172,7 +172,7 @@ impl Download<'_> {
 }
 
 /// Whether a partial answer is the part that was asked for: `Content-Range: bytes 10-19/20`.
-fn begins_at(incoming: &Incoming, start: u64) -> bool {
+pub(crate) fn begins_at(incoming: &Incoming, start: u64) -> bool {
     let range = incoming.header(CONTENT_RANGE).and_then(|range| range.trim().strip_prefix("bytes"));
     range.and_then(|range| range.trim().split('-').next()?.parse().ok()) == Some(start)
 }

@@ -9,7 +9,7 @@ use ureq::http::{HeaderMap, Method, StatusCode, Uri};
 use crate::image::reference::DEFAULT_HOST;
 use crate::registry::error::Error;
 use crate::registry::settings::Settings;
-use crate::registry::transport::{Content, Outgoing, Transport, Verification};
+use crate::registry::transport::{Content, Matter, Outgoing, Transport, Verification};
 use crate::registry::uri::is_loopback;
 
 /// Where docker's hub really is.
@@ -104,6 +104,7 @@ fn speaks(endpoint: &Endpoint, transport: &Transport) -> Result<bool, Error> {
         headers: HeaderMap::new(),
         body: Content::None,
         verification: endpoint.verification,
+        matter: Matter::Registry,
         doing: "looking for the registry",
     })?;
     Ok(!endpoint.is_plain() || incoming.status != StatusCode::BAD_REQUEST && incoming.uri.scheme_str() == Some("http"))

@@ -26,25 +26,30 @@ impl<'a> Attempts<'a> {
 
     /// An attempt has failed: waits if another one is worth it, else gives the error back.
     pub(crate) fn failed(&mut self, error: Error) -> Result<(), Error> {
+        let Some(wait) = self.wait(&error) else { return Err(error) };
+        (self.events)(Event::Retrying { reason: error.to_string(), wait });
+        thread::sleep(wait);
+        Ok(())
+    }
+
+    /// An attempt has failed: how long to wait before the next one, if another one is worth it.
+    pub(crate) fn wait(&mut self, error: &Error) -> Option<Duration> {
         self.made += 1;
-        let limit = match Patience::of(&error) {
+        let limit = match Patience::of(error) {
             Patience::None => 0,
             // Somebody without a network should learn that soon.
             Patience::Little => self.settings.attempts.min(2),
             Patience::Much => self.settings.attempts,
         };
         if self.made >= limit {
-            return Err(error);
+            return None;
         }
         let backed_off = self.settings.first_wait.saturating_mul(1 << (self.made - 1).min(16));
-        let wait = match &error {
-            Error::RateLimited { after: Some(after), .. } if *after > self.settings.longest_wait => return Err(error),
-            Error::RateLimited { after: Some(after), .. } => *after,
-            _ => spread(backed_off.min(self.settings.longest_wait)),
-        };
-        (self.events)(Event::Retrying { reason: error.to_string(), wait });
-        thread::sleep(wait);
-        Ok(())
+        match error {
+            Error::RateLimited { after: Some(after), .. } if *after > self.settings.longest_wait => None,
+            Error::RateLimited { after: Some(after), .. } => Some(*after),
+            _ => Some(spread(backed_off.min(self.settings.longest_wait))),
+        }
     }
 }
 

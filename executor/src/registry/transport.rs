@@ -9,9 +9,12 @@ use ureq::config::Config;
 use ureq::http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
 use ureq::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body, Proxy, SendBody};
 
 use crate::registry::error::{Error, Obstacle};
+use crate::registry::forward::Forward;
 use crate::registry::settings::Settings;
 use crate::registry::uri::{join, same_server};
 
@@ -29,7 +32,10 @@ pub(crate) struct Transport {
 #[derive(Clone, PartialEq, Eq)]
 struct Kind {
     verification: Verification,
+    /// That a tunnel leads through.
     proxy: Option<String>,
+    /// That makes the requests itself.
+    forward: Option<String>,
 }
 
 /// Whether a server must prove who it is.
@@ -39,6 +45,17 @@ pub(crate) enum Verification {
     Waived,
 }
 
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matter {
+    /// A registry's. Its plain HTTP goes through a tunnel where there is a proxy, since bodies are sent too.
+    Registry,
+    /// A file on any server.
+    File,
+    /// A file whose digest is known, so that a redirect may lead from HTTPS to plain HTTP.
+    KnownFile,
+}
+
 /// A request.
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: Method,
@@ -46,6 +63,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Content<'a>,
     pub(crate) verification: Verification,
+    pub(crate) matter: Matter,
     /// What it is for, for messages: `fetching x`.
     pub(crate) doing: &'a str,
 }
@@ -88,7 +106,7 @@ impl Transport {
     }
 
     /// Sends a request and follows redirects. Credentials do not go along to another server, and nothing goes from HTTPS
-    /// to plain HTTP.
+    /// to plain HTTP but what is known beforehand.
     pub(crate) fn send(&self, mut outgoing: Outgoing<'_>) -> Result<Incoming, Error> {
         for _ in 0..REDIRECTS {
             let incoming = self.send_once(&outgoing)?;
@@ -102,10 +120,19 @@ impl Transport {
     }
 
     fn send_once(&self, outgoing: &Outgoing<'_>) -> Result<Incoming, Error> {
-        let agent = self.agent(outgoing)?;
-        let mut request = Request::builder().method(outgoing.method.clone()).uri(outgoing.uri.clone());
+        let proxy = self.proxy(outgoing);
+        let forward = proxy
+            .filter(|_| outgoing.matter != Matter::Registry && outgoing.method == Method::GET)
+            .and_then(|proxy| Forward::new(proxy, &outgoing.uri));
+        let agent = self.agent(outgoing, proxy, forward.as_ref())?;
+        let uri = forward.as_ref().and_then(|forward| forward.uri(&outgoing.uri));
+        let mut request = Request::builder().method(outgoing.method.clone());
+        request = request.uri(uri.unwrap_or_else(|| outgoing.uri.clone()));
         if let Some(headers) = request.headers_mut() {
             headers.clone_from(&outgoing.headers);
+            if let Some(forward) = &forward {
+                forward.headers(headers);
+            }
             if let Content::Part { length, .. } = outgoing.body {
                 headers.insert(ureq::http::header::CONTENT_LENGTH, HeaderValue::from(length));
             }
@@ -120,25 +147,44 @@ impl Transport {
                 agent.run(request.body(SendBody::from_reader(&mut reader)).map_err(build)?)
             }
         };
-        let (parts, body) = response.map_err(|error| failure(outgoing, error))?.into_parts();
+        let failed = |error| match (failure(outgoing, error), &forward) {
+            // The connection was to the proxy.
+            (Error::Unreachable { host, why }, Some(_)) => {
+                Error::Unreachable { host, why: Obstacle::Proxy(why.to_string()) }
+            }
+            (error, _) => error,
+        };
+        let (parts, body) = response.map_err(failed)?.into_parts();
         Ok(Incoming { status: parts.status, headers: parts.headers, body, uri: outgoing.uri.clone() })
     }
 
-    fn agent(&self, outgoing: &Outgoing<'_>) -> Result<Agent, Error> {
+    /// The proxy on the way, if there is one.
+    fn proxy(&self, outgoing: &Outgoing<'_>) -> Option<&str> {
         let scheme = outgoing.uri.scheme_str().unwrap_or("https");
         let port = outgoing.uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
-        let proxy = self.settings.proxies.proxy(scheme, outgoing.uri.host().unwrap_or_default(), port);
-        let kind = Kind { verification: outgoing.verification, proxy: proxy.map(str::to_owned) };
+        self.settings.proxies.proxy(scheme, outgoing.uri.host().unwrap_or_default(), port)
+    }
+
+    fn agent(&self, outgoing: &Outgoing<'_>, proxy: Option<&str>, forward: Option<&Forward>) -> Result<Agent, Error> {
+        let proxy = if forward.is_some() { None } else { proxy.map(str::to_owned) };
+        let kind = Kind { verification: outgoing.verification, proxy, forward: forward.map(Forward::name) };
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, agent)) = agents.iter().find(|(known, _)| *known == kind) {
             return Ok(agent.clone());
         }
-        let agent = self.make_agent(&kind)?;
+        let config = self.config(&kind)?;
+        let agent = match forward {
+            None => config.new_agent(),
+            Some(forward) => {
+                let connector = ().chain(TcpConnector::default()).chain(forward.clone());
+                Agent::with_parts(config, connector, DefaultResolver::default())
+            }
+        };
         agents.push((kind, agent.clone()));
         Ok(agent)
     }
 
-    fn make_agent(&self, kind: &Kind) -> Result<Agent, Error> {
+    fn config(&self, kind: &Kind) -> Result<Config, Error> {
         let proxy = match &kind.proxy {
             Some(proxy) => Some(Proxy::new(proxy).map_err(|_| Error::Setting {
                 setting: "of the proxy",
@@ -164,8 +210,7 @@ impl Transport {
             .timeout_connect(Some(settings.connect_timeout))
             .timeout_per_read(Some(settings.stall_timeout))
             .timeout_per_write(Some(settings.stall_timeout))
-            .build()
-            .new_agent())
+            .build())
     }
 
     /// The certificates that are trusted: the system's, where `SSL_CERT_FILE` may point elsewhere, and the settings'.
@@ -227,7 +272,7 @@ fn redirect(outgoing: &Outgoing<'_>, incoming: &Incoming) -> Result<Option<Uri>,
     let wrong = |problem: &str| unexpected(outgoing, format!("it redirects to `{location}`, {problem}"));
     let target = join(&outgoing.uri, location).ok_or_else(|| wrong("which is no address"))?;
     match (outgoing.uri.scheme_str(), target.scheme_str()) {
-        (Some("https"), Some("http")) => Err(wrong("from HTTPS to plain HTTP")),
+        (Some("https"), Some("http")) if outgoing.matter != Matter::KnownFile => Err(wrong("from HTTPS to plain HTTP")),
         (_, Some("http" | "https")) => Ok(Some(target)),
         _ => Err(wrong("which is no HTTP address")),
     }

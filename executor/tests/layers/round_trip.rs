@@ -3,7 +3,7 @@
 use layercake_executor::change::capture;
 use layercake_executor::layer::compress::Compression;
 use layercake_executor::layer::tar;
-use layercake_executor::layer::unpack::{Marks, Options, Skipped, unpack};
+use layercake_executor::layer::unpack::{Marks, Options, Skipped, Top, unpack};
 use proptest::prelude::*;
 
 use crate::tree::{Order, new_folder, something_below, trees};
@@ -23,7 +23,7 @@ proptest! {
         let archive = tar::write(upper.path(), None, out).unwrap().finish().unwrap();
 
         let unpacked = new_folder();
-        let options = Options { marks: Marks::Deletions, owner: None, below: &|| Ok(below.to_vec()) };
+        let options = Options { marks: Marks::Deletions, top: Top::Taken, owner: None, below: &|| Ok(below.to_vec()) };
         let outcome = unpack(archive.as_slice(), unpacked.path(), options).unwrap();
         prop_assert_eq!(outcome.skipped, Skipped::default());
         // Again an archive before it is captured: times are part of one, and not of ids.

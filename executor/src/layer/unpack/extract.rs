@@ -13,7 +13,7 @@ use super::folder::{Folder, Root, c_string, join, refused, time_of};
 use super::name::{Meaning, components, meaning};
 use super::node::{self, Made, Place};
 use super::room::Room;
-use super::{Dependence, Marks, Options, Skipped};
+use super::{Dependence, Marks, Options, Skipped, Top};
 use crate::fault::{At, PathError};
 use crate::layer::archive::{Archive, Entry, Kind};
 use crate::layer::error::Error;
@@ -70,8 +70,7 @@ impl Extract<'_> {
 
     /// The root itself.
     fn top(&mut self, entry: &Entry) -> Result<(), Error> {
-        // Docker leaves the folder that an archive is unpacked into as it is.
-        if self.root.options.marks == Marks::Names {
+        if self.root.options.top == Top::Left {
             return Ok(());
         }
         if entry.kind != Kind::Folder {

@@ -1,6 +1,5 @@
-//! Archives among the sources of an `ADD`: told by their content, whatever their names, and unpacked.
+//! Archives among the sources of an `ADD`, which are unpacked.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -9,24 +8,17 @@ use rustix::fs::FileType;
 
 use super::source::{Selected, Source};
 use super::write::Writer;
+use crate::archive;
 use crate::build::error::Error;
 use crate::fault::PathError;
-use crate::image::decompress;
-use crate::layer::archive::Archive;
-use crate::layer::unpack::{Marks, Options, unpack as unpack_archive};
 use crate::mount;
 use crate::root::kind;
 
-/// Whether a selected path is a tar, compressed or not. As for BuildKit, one with a first entry is.
+/// Whether a selected path is a tar, compressed or not.
 #[must_use]
 pub fn is_archive(source: &Source<'_>, selected: &Selected) -> bool {
     kind(&selected.stat) == FileType::RegularFile
-        && source
-            .root
-            .open_file(&selected.path)
-            .ok()
-            .and_then(|file| decompress::open(Box::new(file)).ok())
-            .is_some_and(|input| matches!(Archive::new(input).next(), Ok(Some(_))))
+        && source.root.open_file(&selected.path).is_ok_and(|file| archive::is_archive(Box::new(file)))
 }
 
 /// Unpacks a selected archive into the folder `destination`. Its entries belong to whom it says, unless the writer sets
@@ -44,11 +36,10 @@ pub fn unpack(
     let unreadable = |error: io::Error| PathError::new("read the archive", &selected.path, error);
     let folder = writer.folder_at(destination)?;
     let opened = writer.tree().open_folder(&folder).map_err(|error| PathError::new("open", &folder, error))?;
-    let file: File = source.root.open_file(&selected.path).map_err(unreadable)?;
-    let input = decompress::open(Box::new(file)).map_err(|problem| Error::Archive(selected.path.clone(), problem))?;
-    let below = || Ok(Vec::new());
-    let options = Options { marks: Marks::Names, owner, below: &below };
+    let file = source.root.open_file(&selected.path).map_err(unreadable)?;
     let place = mount::path_of(opened.as_fd());
-    unpack_archive(input, Path::new(&place), options)?;
-    Ok(())
+    archive::unpack(Box::new(file), Path::new(&place), archive::Top::Left, owner).map_err(|error| match error {
+        archive::Error::Compressed(problem) => Error::Archive(selected.path.clone(), problem),
+        archive::Error::Unpack(error) => error.into(),
+    })
 }

@@ -1,0 +1,35 @@
+//! What the store remembers of a step: the change set that came of it.
+
+use std::time::Duration;
+
+use layercake_cache::{ContentKey, Error as StoreError, Store};
+use serde::{Deserialize, Serialize};
+
+use super::product::Made;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    made: Made,
+    /// How long it took, in milliseconds.
+    took: u64,
+}
+
+/// What was made before from the same, if its folder is still there. A record that cannot be read is none.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn find(store: &Store, key: &ContentKey) -> Result<Option<Made>, StoreError> {
+    let record = store.record(key)?;
+    let made = record.and_then(|record| serde_json::from_slice::<Record>(&record).ok()).map(|record| record.made);
+    Ok(made.filter(|made| store.has_folder(&made.change.folder)))
+}
+
+/// Remembers what was made, and how long that took.
+///
+/// # Errors
+/// If the store cannot be written.
+pub fn keep(store: &Store, key: &ContentKey, made: Made, took: Duration) -> Result<(), StoreError> {
+    let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let record = serde_json::to_vec(&Record { made, took }).expect("ids and numbers are always JSON");
+    store.put_record(key, &record)
+}
