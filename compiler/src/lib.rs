@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod ast;
 mod compile;
 mod diagnostic;
@@ -66,4 +67,5 @@ pub use freeze::freeze;
 pub use lower::lower;
 pub use parse::{Keyword, Parsed, parse, parse_device};
 pub use request::{BaseImage, BaseRequest, Bases, NamedContext, Request};
+pub use resolve::git_context;
 pub use verify::{Violation, verify};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
+use crate::address::redact;
 use crate::graph::{Graph, ImageDocuments, Node, Slot};
 use crate::oci::History;
 use crate::operation::Operation;
@@ -89,7 +90,7 @@ impl<'p> Lowering<'p> {
                 let names: Vec<String> = inline.files.iter().map(|file| format!("<<{}", file.name)).collect();
                 (Operation::Inline(inline.clone()), names.join(" "))
             }
-            Tree::Http(http) => (Operation::Http(http.clone()), http.url.clone()),
+            Tree::Http(http) => (Operation::Http(http.clone()), redact(&http.url).into_owned()),
             Tree::Git(git) => (Operation::Git(git.clone()), git.remote.clone()),
             Tree::Stage(_) => unreachable!("handled above"),
         };

@@ -29,6 +29,7 @@ use crate::parse::Parsed;
 use crate::program::{Program, StageId};
 use crate::request::{BaseRequest, Bases, Request};
 
+pub use remote::git_context;
 pub(crate) use outline::{ArgumentUse, CredentialUse, Usage};
 
 /// Which stages are looked at.

@@ -6,6 +6,7 @@ pub mod build;
 pub mod change;
 pub mod container;
 pub mod fault;
+pub mod git;
 pub mod image;
 pub mod layer;
 mod mount;

@@ -12,7 +12,7 @@ use crate::op::copy::owner::OwnerError;
 use crate::op::copy::source::SelectError;
 use crate::op::copy::write::WriteError;
 use crate::op::run;
-use crate::{change, layer, overlay, registry, select};
+use crate::{change, git, layer, overlay, registry, select};
 
 /// What ends a build. Everything that was finished before is in the store.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,9 @@ pub enum Error {
     /// A layer cannot be fetched.
     #[error(transparent)]
     Registry(#[from] registry::error::Error),
+    /// A git repository cannot be had.
+    #[error(transparent)]
+    Git(git::Error),
     /// A command failed or could not be run.
     #[error(transparent)]
     Run(#[from] run::Error),
@@ -94,6 +97,7 @@ impl Error {
             Self::Change(error) => error.fault(),
             Self::Layer(error) => error.fault(),
             Self::Registry(error) => error.fault(),
+            Self::Git(error) => error.fault(),
             Self::Selection(error) => error.fault(),
             Self::Run(error) => error.fault(),
             Self::Select(SelectError::System { .. })
@@ -116,6 +120,7 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Overlay(error) => error.help().map(str::to_owned),
+            Self::Git(error) => error.help().or_else(|| help_if_full(error)).map(str::to_owned),
             Self::Run(error) => error.help(),
             Self::Select(SelectError::NotFound(path)) => Some(format!(
                 "check that `{path}` exists, and that it lies in the build context or the stage it is copied from"
@@ -127,6 +132,15 @@ impl Error {
                 Some(format!("create the {what} in an earlier step, or name it by its number"))
             }
             error => help_if_full(error).map(str::to_owned),
+        }
+    }
+}
+
+impl From<git::Error> for Error {
+    fn from(error: git::Error) -> Self {
+        match error {
+            git::Error::Cancelled => Self::Cancelled,
+            error => Self::Git(error),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::event::Listener;
 use super::folders::{Fetch, fetch_layer, folders};
 use super::tree::Tree;
+use crate::git;
 use crate::image::local::LocalImage;
 use crate::root::Root;
 use crate::sandbox::{Host, Limit, Mount};
@@ -26,6 +27,8 @@ pub struct Site<'a> {
     pub bases: &'a Bases,
     /// Brings a layer of a base image into the store.
     pub fetch: Fetch<'a>,
+    /// Asks and fetches from git repositories.
+    pub git: &'a git::Client,
     /// The contexts, by name; the build context has none.
     pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
     /// The surroundings of every command.

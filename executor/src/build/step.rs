@@ -15,7 +15,7 @@ use super::product::{Made, Product};
 use super::site::{Reuse, Site};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
-use crate::op::{copy, make_dir, run};
+use crate::op::{copy, git, make_dir, run};
 
 /// What the store remembers of a step.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,13 +48,17 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
         Operation::Context(context) => return Ok(Product::Context(context.name.clone())),
         Operation::Inline(inline) => return Ok(Product::Inline(inline.clone())),
         Operation::Http(_) => return Err(Error::NotBuilt("`ADD` of a URL")),
-        Operation::Git(_) => return Err(Error::NotBuilt("`ADD` of a git repository")),
+        Operation::Git(operation) => git::describe(operation, site, cancel, &mut ingredients)?,
         Operation::Copy(operation) => copy::describe(operation, inputs, site, &mut ingredients)?,
         Operation::Run(operation) => run::describe(operation, inputs, site, &mut ingredients)?,
         Operation::MakeDir(operation) => make_dir::describe(operation, inputs, &mut ingredients),
     }
-    let below = inputs.first().and_then(Product::tree).expect("input 0 of these operations is a tree");
-    let made = made(step, site, cancel, below, inputs, &ingredients.key())?;
+    // What has no inputs begins from nothing.
+    let below = match inputs.first() {
+        Some(input) => input.tree().expect("input 0 of these operations is a tree").clone(),
+        None => Tree::scratch(),
+    };
+    let made = made(step, site, cancel, &below, inputs, &ingredients.key())?;
     Ok(Product::Tree(below.with(&made.change), Some(made)))
 }
 
@@ -117,13 +121,13 @@ fn apply(step: &Step, site: &Site<'_>, cancel: &Cancel, below: &Tree, inputs: &[
     match &step.operation {
         Operation::Copy(operation) => copy::apply(operation, &workspace, inputs, site)?,
         Operation::MakeDir(operation) => make_dir::apply(operation, &workspace)?,
+        Operation::Git(operation) => git::apply(operation, &workspace, site, cancel)?,
         Operation::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel)?,
         Operation::Image(_)
         | Operation::Scratch
         | Operation::Context(_)
         | Operation::Inline(_)
-        | Operation::Http(_)
-        | Operation::Git(_) => unreachable!("these change no tree"),
+        | Operation::Http(_) => unreachable!("these change no tree"),
     }
     workspace.finish(site.store)
 }
