@@ -20,7 +20,7 @@ use layercake_executor::{namespace, op};
 use serde_json::json;
 
 use super::call;
-use super::inputs::{self, Inputs, Resolver, key_value};
+use super::inputs::{self, Fetching, Inputs, Resolver, key_value};
 use super::registry::client_unless;
 use crate::arguments::build::Build;
 use crate::failure::Failure;
@@ -47,8 +47,10 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let names =
         arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
     let settings = Settings::read(inputs::project(&arguments.inputs))?;
-    let inputs = Inputs::read(&arguments.inputs)?;
+    let show = (!arguments.quiet).then_some(arguments.progress);
+    let inputs = Inputs::read(&arguments.inputs, &Fetching { settings: &settings, show, paint })?;
     let store = inputs::open_store(&settings)?;
+    let git = inputs::git_client(&arguments.inputs, &store)?;
     let client = client_unless(arguments.inputs.offline, &settings);
     let freshness = inputs::freshness(&arguments.inputs);
     let (compilation, bases) =
@@ -56,7 +58,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let plan = &compilation.plan;
 
     let surroundings = surroundings::read(arguments, &settings)?;
-    let progress = Progress::new(plan, (!arguments.quiet).then_some(arguments.progress), paint);
+    let progress = Progress::new(plan, show, paint);
     let listener = |event: Event<'_>| progress.event(event);
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
     let unwanted = &arguments.inputs.no_cache_filter;
@@ -69,6 +71,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         store: &store,
         bases: &bases,
         fetch: &fetch,
+        git: &git,
         contexts: &inputs.contexts,
         surroundings: &surroundings,
         reuse: &reuse,
@@ -124,7 +127,7 @@ fn fetch(
 fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
     let step = &plan.steps[error.step.index()];
     let message = match error.cause.as_ref() {
-        Error::Run(op::run::Error::Failed { .. }) => error.cause.to_string(),
+        Error::Run(op::run::Error::Failed { .. }) | Error::Git(_) => error.cause.to_string(),
         cause => format!("{}: {cause}", step.origin.name),
     };
     let help = error.cause.help();

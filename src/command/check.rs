@@ -7,7 +7,7 @@ use layercake_compiler::source::Source;
 use layercake_compiler::{Bases, Checked, Code, Diagnostic, Severity, check};
 use serde_json::{Value, json};
 
-use super::inputs::{Inputs, Resolver, freshness, open_store, project};
+use super::inputs::{Fetching, Inputs, Resolver, freshness, open_store, project};
 use super::registry::client_unless;
 use crate::arguments::build::{Check, CheckFormat};
 use crate::arguments::inputs as arguments;
@@ -22,8 +22,9 @@ use crate::terminal::paint::Paint;
 /// If the Dockerfile is wrong or doubtful.
 pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
     if arguments.fix {
-        let inputs = Inputs::read(&arguments.inputs)?;
-        fix::mend(&inputs, &findings(&inputs, &arguments.inputs, paint)?)?;
+        let settings = Settings::read(project(&arguments.inputs))?;
+        let inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
+        fix::mend(&inputs, &findings(&inputs, &arguments.inputs, &settings, paint)?)?;
     }
     // What is left is told of the file as it is now.
     answer(&arguments.inputs, arguments.format, paint)
@@ -34,8 +35,9 @@ pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
 /// # Errors
 /// As [`run`]: exit status 2, silently, if anything but advice was found.
 pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) -> Result<(), Failure> {
-    let inputs = Inputs::read(arguments)?;
-    let findings = findings(&inputs, arguments, paint)?;
+    let settings = Settings::read(project(arguments))?;
+    let inputs = Inputs::read(arguments, &Fetching::new(&settings, paint))?;
+    let findings = findings(&inputs, arguments, &settings, paint)?;
     let source = &inputs.parsed.source;
     match format {
         CheckFormat::Text if findings.is_empty() => output::tell("nothing to say\n"),
@@ -52,10 +54,14 @@ pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) 
     if findings.iter().all(|finding| finding.severity == Severity::Advice) { Ok(()) } else { Err(Failure::silent(2)) }
 }
 
-fn findings(inputs: &Inputs, arguments: &arguments::Inputs, paint: Paint) -> Result<Vec<Diagnostic>, Failure> {
-    let settings = Settings::read(project(arguments))?;
-    let store = open_store(&settings)?;
-    let client = client_unless(arguments.offline, &settings);
+fn findings(
+    inputs: &Inputs,
+    arguments: &arguments::Inputs,
+    settings: &Settings,
+    paint: Paint,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let store = open_store(settings)?;
+    let client = client_unless(arguments.offline, settings);
     let resolver = Resolver { store: &store, client: client.as_ref(), freshness: freshness(arguments) };
     inputs.until_done(&resolver, paint, |bases: &Bases| match check(&inputs.parsed, &inputs.request, bases) {
         Checked::NeedsBases(requests) => Err(requests),

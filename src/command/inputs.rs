@@ -14,10 +14,12 @@ use layercake_compiler::{
     BaseRequest, Bases, Compilation, Diagnostic, NamedContext, Outcome, Parsed, Request, Severity, compile, parse,
 };
 use layercake_executor::build::site::{self, ContextFolder};
+use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
 pub use values::{bytes, host_line, key_value, limit, secret};
 
+use crate::arguments::build::Progress;
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
 use crate::settings;
@@ -43,9 +45,9 @@ impl Inputs {
     ///
     /// # Errors
     /// If something is not there, or an argument means nothing.
-    pub fn read(arguments: &arguments::Inputs) -> Result<Self, Failure> {
+    pub fn read(arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Self, Failure> {
         not_built(arguments)?;
-        let place = context::locate(arguments)?;
+        let place = context::locate(arguments, fetching)?;
         let mut contexts = BTreeMap::new();
         let mut named_contexts = BTreeMap::new();
         for text in &arguments.build_context {
@@ -143,6 +145,31 @@ impl Inputs {
         let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
         Failure::input(format!("`{}` has {errors}", self.file))
     }
+}
+
+/// How a context from elsewhere is fetched.
+pub struct Fetching<'a> {
+    /// Where the store is.
+    pub settings: &'a settings::Settings,
+    /// How to show what happens; `None` is not at all.
+    pub show: Option<Progress>,
+    /// In which colours.
+    pub paint: Paint,
+}
+
+impl<'a> Fetching<'a> {
+    /// What happens is shown as the terminal allows.
+    pub fn new(settings: &'a settings::Settings, paint: Paint) -> Self {
+        Self { settings, show: Some(Progress::Auto), paint }
+    }
+}
+
+/// Asks and fetches from git repositories.
+///
+/// # Errors
+/// If a secret is not there.
+pub fn git_client(arguments: &arguments::Inputs, store: &Store) -> Result<Client, Failure> {
+    context::git::client(arguments, store)
 }
 
 /// The folder whose `layercake.toml` counts: that of the context, if it is one of this machine.

@@ -194,7 +194,10 @@ impl Job<'_> {
         command.arg(ready.path()).args([wanted]).output()?;
         at().args(["update-ref", "--no-deref", "HEAD", commit.commit]).output()?;
         if keep.reference.is_none() {
+            // The commit alone is kept, and under no name of ours.
             at().args(["update-ref", "-d", &target]).output()?;
+            let names = keep.folder.join("refs/layercake");
+            fs::remove_dir_all(&names).at("remove", &names)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Finding the Dockerfile, the build context and the named contexts, and what their ignore files hide.
 
+pub(super) mod git;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
@@ -11,7 +13,7 @@ use layercake_executor::build::site::ContextFolder;
 use layercake_executor::fault::reason;
 use layercake_executor::root::Root;
 
-use super::{Named, arguments};
+use super::{Fetching, Named, arguments};
 use crate::failure::Failure;
 
 /// What was found.
@@ -27,7 +29,7 @@ pub(super) struct Place {
 }
 
 /// Finds the Dockerfile and the context that the arguments name.
-pub(super) fn locate(arguments: &arguments::Inputs) -> Result<Place, Failure> {
+pub(super) fn locate(arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Place, Failure> {
     let context = arguments.context.as_str();
     if context == "-" {
         if arguments.file.is_some() {
@@ -40,6 +42,11 @@ pub(super) fn locate(arguments: &arguments::Inputs) -> Result<Place, Failure> {
             return Err(Failure::not_built("a context in a tar on standard input"));
         }
         return Ok(Place { file: "Dockerfile".to_owned(), path: None, text: text(bytes), context: None });
+    }
+    if !Path::new(context).is_dir()
+        && let Some(git) = git::parse(context)?
+    {
+        return git::locate(git, arguments, fetching);
     }
     if is_remote(context) {
         return Err(Failure::not_built(format!("`{context}`, a context from elsewhere,")));
@@ -54,7 +61,10 @@ pub(super) fn locate(arguments: &arguments::Inputs) -> Result<Place, Failure> {
     Ok(Place { file, path, text, context: Some(open(folder, ignore)?) })
 }
 
-/// A named context: a folder, an image, or another target.
+/// What the name of an image in a layout begins with.
+pub(super) const OCI_LAYOUT: &str = "oci-layout://";
+
+/// A named context: a folder, an image, a git repository, or another target.
 pub(super) fn named(value: &str) -> Result<Named, Failure> {
     if let Some(reference) = value.strip_prefix("docker-image://") {
         return Ok((NamedContext::Image(reference.to_owned()), None));
@@ -62,7 +72,13 @@ pub(super) fn named(value: &str) -> Result<Named, Failure> {
     if let Some(target) = value.strip_prefix("target:") {
         return Ok((NamedContext::Stage(target.to_owned()), None));
     }
-    if value.starts_with("oci-layout://") || is_remote(value) {
+    if value.starts_with(OCI_LAYOUT) {
+        return Ok((NamedContext::Image(value.to_owned()), None));
+    }
+    if let Some(git) = git::parse(value)? {
+        return Ok((NamedContext::Git(git), None));
+    }
+    if is_remote(value) {
         return Err(Failure::not_built(format!("`--build-context` from `{value}`")));
     }
     let folder = Path::new(value);
@@ -75,7 +91,7 @@ pub(super) fn named(value: &str) -> Result<Named, Failure> {
 }
 
 fn is_remote(context: &str) -> bool {
-    ["http://", "https://", "git://", "git@", "ssh://", "github.com/"].iter().any(|prefix| context.starts_with(prefix))
+    ["http://", "https://"].iter().any(|prefix| context.starts_with(prefix))
 }
 
 fn check_folder(folder: &Path, arguments: &arguments::Inputs) -> Result<(), Failure> {
