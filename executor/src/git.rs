@@ -5,6 +5,7 @@ mod checkout;
 mod client;
 mod command;
 mod error;
+mod process;
 mod reference;
 mod remote;
 mod repository;

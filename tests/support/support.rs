@@ -6,6 +6,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod base;
+pub(crate) mod git;
 pub(crate) mod home;
 pub(crate) mod image;
 pub(crate) mod machine;
@@ -13,6 +14,8 @@ pub(crate) mod process;
 pub(crate) mod ran;
 pub(crate) mod transcript;
 
+#[path = "../../executor/tests/support/http.rs"]
+pub(crate) mod http;
 #[path = "../../executor/tests/support/registry.rs"]
 pub(crate) mod registry;
 #[path = "../../executor/tests/support/tools.rs"]

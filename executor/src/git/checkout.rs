@@ -149,6 +149,7 @@ impl Job<'_> {
         if kind != "commit" {
             return Err(Error::NotACommit(commit.commit.to_owned()));
         }
+        self.check_parts(&folder, commit.commit, subdir)?;
         // An index that knows nothing of the files on this disk is the same on every machine.
         let here = || self.client.local(self.cancel).repository(&folder).files(into, &index);
         here().args(["read-tree", "--reset", commit.commit]).output()?;
@@ -172,10 +173,31 @@ impl Job<'_> {
         // Without the file, or with nothing in it, no submodule has an address.
         let settings = if settings.is_success { settings.bytes()? } else { Vec::new() };
         let wanted = |path: &str| {
-            let below = |inner: &str, outer: &str| outer.is_empty() || inner == outer || inner.starts_with(&format!("{outer}/"));
+            let below = |inner: &str, outer: &str| {
+                outer.is_empty() || inner == outer || inner.starts_with(&format!("{outer}/"))
+            };
             below(path, subdir) || below(subdir, path)
         };
         Ok(submodule::submodules(links, &settings).into_iter().filter(|submodule| wanted(&submodule.path)).collect())
+    }
+
+    /// Checks that the folder that is wanted is one in the commit, as far as the commit itself goes.
+    fn check_parts(&self, repository: &Path, commit: &str, subdir: &str) -> Result<(), Error> {
+        let ends = subdir.match_indices('/').map(|(at, _)| at).chain([subdir.len()]).filter(|end| *end > 0);
+        for part in ends.map(|end| &subdir[..end]) {
+            let command = self.client.local(self.cancel).repository(repository);
+            let found = command.args(["ls-tree", "-z", "--full-tree", commit, "--", part]).output()?.text()?;
+            match found.split(' ').next() {
+                Some("040000") => (),
+                // The rest lies in a submodule.
+                Some("160000") if self.submodules => return Ok(()),
+                Some("") | None => {
+                    return Err(Error::NoSubdir { subdir: subdir.to_owned(), commit: commit.to_owned() });
+                }
+                Some(_) => return Err(Error::NotAFolder { subdir: subdir.to_owned(), part: part.to_owned() }),
+            }
+        }
+        Ok(())
     }
 
     /// Makes the repository that stays beside the files: the commit with nothing of its history, as the store has it.

@@ -4,20 +4,16 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, set_parent_process_death_signal, umask};
-use rustix::thread::UnshareFlags;
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::error::Error;
+use super::process;
 use crate::build::cancel::Cancel;
-use crate::namespace::{self, Invoker};
 
 /// What holds for every command. What decides about contents is set, although nobody's settings are read: an old `git` does
 /// not know that it is not to read the user's.
@@ -61,9 +57,6 @@ const VARIABLES: [(&str, &str); 9] = [
     ("LC_ALL", "C"),
     ("LANGUAGE", ""),
 ];
-
-/// How long a command that is to end may take for it.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A command to be run.
 pub(super) struct Command<'a> {
@@ -178,11 +171,7 @@ impl<'a> Command<'a> {
                 self.inner.env(format!("GIT_CONFIG_VALUE_{index}"), value);
             }
         }
-        let invoker = namespace::invoker();
-        let maps = invoker.map(Maps::of);
-        self.inner.process_group(0);
-        // SAFETY: the closure only makes system calls, on what was made ready before.
-        unsafe { self.inner.pre_exec(move || prepare(maps.as_ref())) };
+        process::prepare(&mut self.inner);
         let mut child = self.inner.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::NotInstalled,
             _ => Error::Start(error),
@@ -194,16 +183,15 @@ impl<'a> Command<'a> {
     fn wait(&self, child: &mut Child) -> Result<std::process::ExitStatus, Error> {
         let pid = Pid::from_child(child);
         let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| Error::Start(error.into()))?;
-        let mut told = None;
+        let mut is_stopped = false;
         loop {
             if let Some(status) = child.try_wait().map_err(Error::Start)? {
-                return if told.is_some() { Err(Error::Cancelled) } else { Ok(status) };
+                return if is_stopped { Err(Error::Cancelled) } else { Ok(status) };
             }
             if self.cancel.check().is_err() {
-                let since = *told.get_or_insert_with(Instant::now);
-                let signal = if since.elapsed() < GRACE { Signal::TERM } else { Signal::KILL };
-                // It may have ended meanwhile.
-                let _ = kill_process_group(pid, signal);
+                is_stopped = true;
+                // It may have ended meanwhile. What it leaves unfinished is no worse than after a loss of power.
+                let _ = kill_process_group(pid, Signal::KILL);
             }
             let tick = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
             // An interrupted wait is one that was shorter.
@@ -257,45 +245,4 @@ impl Finished {
 
 fn memory() -> io::Result<File> {
     Ok(File::from(memfd_create("git", MemfdFlags::CLOEXEC)?))
-}
-
-/// The maps of a user namespace in which the user is who started the program.
-struct Maps {
-    users: String,
-    groups: String,
-}
-
-impl Maps {
-    fn of(invoker: Invoker) -> Self {
-        Self { users: format!("{} 0 1", invoker.user), groups: format!("{} 0 1", invoker.group) }
-    }
-}
-
-/// What happens in the new process before it becomes `git`.
-fn prepare(maps: Option<&Maps>) -> io::Result<()> {
-    // Modes are those of the repository, whatever the user's habits.
-    umask(Mode::from_raw_mode(0o022));
-    if let Some(maps) = maps {
-        become_invoker(maps)?;
-    }
-    set_parent_process_death_signal(Some(Signal::TERM))?;
-    Ok(())
-}
-
-/// Who is root of a user namespace of ours is the user again, in one more: ssh looks for keys and known hosts in the home
-/// of the user that it is run by, and logs in under that name.
-fn become_invoker(maps: &Maps) -> io::Result<()> {
-    // SAFETY: the flags do not include `FILES`.
-    if unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }.is_err() {
-        // Where no further namespace is to be had, everything but ssh works all the same.
-        return Ok(());
-    }
-    let write = |path: &std::ffi::CStr, text: &str| -> io::Result<()> {
-        let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-        rustix::io::write(file.as_fd(), text.as_bytes())?;
-        Ok(())
-    };
-    write(c"/proc/self/setgroups", "deny")?;
-    write(c"/proc/self/uid_map", &maps.users)?;
-    write(c"/proc/self/gid_map", &maps.groups)
 }

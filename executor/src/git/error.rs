@@ -212,10 +212,14 @@ impl Error {
                 "name a branch, a tag or a commit that exists: `git ls-remote` lists them"
             }
             Self::InvalidChecksum(_) | Self::NotAFullCommit { .. } => "write the 40 digits of a commit's hash",
-            Self::Checksum { .. } => "correct the checksum, or name the commit that is meant instead of a branch or tag",
+            Self::Checksum { .. } => {
+                "correct the checksum, or name the commit that is meant instead of a branch or tag"
+            }
             Self::NoDefaultBranch(_) => "name a branch behind the address: `#main`",
             Self::Ambiguous { .. } => "write more digits of the commit's hash",
-            Self::NoRepository { .. } => "correct the address; servers also say this of repositories that you may not see",
+            Self::NoRepository { .. } => {
+                "correct the address; servers also say this of repositories that you may not see"
+            }
             Self::Authentication { .. } => {
                 "give a token with `--secret id=GIT_AUTH_TOKEN,env=NAME`, or for ssh load your key with `ssh-add`"
             }

@@ -85,7 +85,8 @@ pub(super) fn given(git: &Git) -> Result<Option<Pin>, Error> {
     };
     // As BuildKit: a name without `refs/` is a branch's; nobody is asked whether there is one.
     let reference = git.reference.as_deref();
-    let reference = reference.map(|name| if name.starts_with("refs/") { name.into() } else { format!("refs/heads/{name}") });
+    let reference =
+        reference.map(|name| if name.starts_with("refs/") { name.into() } else { format!("refs/heads/{name}") });
     Ok(Some(Pin { reference, ..Pin::commit(commit) }))
 }
 

@@ -173,10 +173,9 @@ impl<'a> Repository<'a> {
     fn check_access(&self, object: &str) -> Result<(), Error> {
         match self.client.access() {
             Access::Online => Ok(()),
-            Access::Offline => Err(Error::Offline {
-                remote: self.remote.address().to_owned(),
-                what: format!("the commit {object}"),
-            }),
+            Access::Offline => {
+                Err(Error::Offline { remote: self.remote.address().to_owned(), what: format!("the commit {object}") })
+            }
         }
     }
 
@@ -184,7 +183,9 @@ impl<'a> Repository<'a> {
     fn on_sound(&self, path: &Path, fetch: impl Fn(&Path) -> Result<(), Error>) -> Result<(), Error> {
         unlock(path)?;
         match fetch(path) {
-            Err(Error::Local { words, .. } | Error::Fetch { words, .. }) if DAMAGE.iter().any(|of| words.contains(of)) => {
+            Err(Error::Local { words, .. } | Error::Fetch { words, .. })
+                if DAMAGE.iter().any(|of| words.contains(of)) =>
+            {
                 self.empty(path)?;
                 fetch(path)
             }

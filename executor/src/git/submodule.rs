@@ -38,7 +38,9 @@ pub(super) fn submodules(links: Vec<(String, String)>, settings: &[u8]) -> Vec<S
         let pair = String::from_utf8_lossy(pair);
         let (key, value) = pair.split_once('\n').unwrap_or((&pair, ""));
         // The name may have dots in it.
-        let Some((name, variable)) = key.strip_prefix("submodule.").and_then(|key| key.rsplit_once('.')) else { continue };
+        let Some((name, variable)) = key.strip_prefix("submodule.").and_then(|key| key.rsplit_once('.')) else {
+            continue;
+        };
         if is_name(name) {
             named.entry(name.to_owned()).or_default().insert(variable.to_ascii_lowercase(), value.to_owned());
         }
@@ -66,7 +68,8 @@ mod tests {
 
     #[test]
     fn what_gitmodules_says() {
-        let entries = b"100644 e69de29b 0\t.gitmodules\0160000 aaaa 0\tlib/one\0160000 bbbb 0\ttwo\0160000 cccc 0\tno\0";
+        let entries =
+            b"100644 e69de29b 0\t.gitmodules\0160000 aaaa 0\tlib/one\0160000 bbbb 0\ttwo\0160000 cccc 0\tno\0";
         let settings = b"submodule.a.b.path\nlib/one\0submodule.a.b.url\n../one.git\0submodule.../x.path\ntwo\0\
                          submodule.../x.url\nhttps://h/x\0submodule.n.path\nno\0submodule.n.update\nnone\0";
         let found = submodules(links(entries), settings);
