@@ -104,9 +104,29 @@ pub struct Git {
     pub keep_git_dir: bool,
     /// Whether submodules are fetched too.
     pub submodules: bool,
+    /// When the files say that they were changed.
+    #[serde(default, skip_serializing_if = "Mtime::is_checkout")]
+    pub mtime: Mtime,
     /// Whether `checksum` is fetched as it is, without asking where the reference is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fetch_by_commit: bool,
+}
+
+/// When the files of a [`Git`] say that they were changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mtime {
+    /// When they were written.
+    #[default]
+    Checkout,
+    /// When the commit was made.
+    Commit,
+}
+
+impl Mtime {
+    fn is_checkout(&self) -> bool {
+        *self == Self::Checkout
+    }
 }
 
 fn is_false(value: &bool) -> bool {

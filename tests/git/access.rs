@@ -116,3 +116,28 @@ fn submodules_elsewhere_get_no_token() {
     let mut command = home.command(["build", "--secret=id=GIT_AUTH_TOKEN,env=TOKEN", &own, "ctx"]);
     run(command.env("TOKEN", SECRET)).ok();
 }
+
+#[test]
+fn ssh_is_the_users_own() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some((home, _server)) = served(Known) else { return };
+    let sub = repository(&home, "sub");
+    sub.write("s", "s").commit();
+    repository(&home, "a").write("a", "1").submodule("sub", "../sub", &sub).commit();
+    // In place of ssh: notes who it is run by and what for, and does on this machine what it would do on the other.
+    let script = "#!/bin/sh\nfor last; do :; done\nid -u >> \"$0.user\"\necho \"$* via $SSH_AUTH_SOCK\" >> \"$0.asked\"\n\
+                  cd \"${0%/*}/remote\"\neval \"exec ${last%%\\'*}'./${last#*\\'}\"\n";
+    home.write("ssh", script);
+    let ssh = home.path("work/ssh");
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    home.write("ctx/Dockerfile", "FROM scratch\nADD bob@host:a /x/\nADD ssh://bob@host:2222/a /y/\n");
+    let mut command = home.command(["build", "-q", "-o", "out", "ctx"]);
+    run(command.env("GIT_SSH_COMMAND", &ssh).env("SSH_AUTH_SOCK", "/agent")).ok();
+    assert_eq!((home.read("out/x/a"), home.read("out/y/sub/s")), ("1".to_owned(), "s".to_owned()));
+    let asked = home.read("ssh.asked");
+    assert!(asked.contains("bob@host git-upload-pack 'a' via /agent"), "{asked}");
+    assert!(asked.contains("-p 2222 bob@host git-upload-pack '/a' via /agent"), "{asked}");
+    // An ordinary user's build is run by root of a namespace, who has no keys.
+    let own = rustix::process::geteuid().as_raw().to_string();
+    assert!(home.read("ssh.user").lines().all(|user| user == own), "{}", home.read("ssh.user"));
+}

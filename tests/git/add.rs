@@ -117,14 +117,10 @@ fn submodules_come_with_their_own() {
     let inner = repository(&home, "inner");
     inner.write("inner-file", "inner").commit();
     let middle = repository(&home, "middle");
-    middle.write("folder/middle-file", "middle");
-    middle.git(["submodule", "--quiet", "add", "../inner.git", "in ner"]);
-    // What git has cloned here came from a path; from the server, the address beside the repository's counts.
-    middle.commit();
+    middle.write("folder/middle-file", "middle").submodule("in ner", "../inner.git", &inner).commit();
     let outer = repository(&home, "outer");
     outer.write("outer-file", "outer");
-    outer.git(["submodule", "--quiet", "add", &server.url("middle"), "lib/mid"]);
-    outer.git(["submodule", "--quiet", "add", "../inner.git", "unused"]);
+    outer.submodule("lib/mid", &server.url("middle"), &middle).submodule("unused", "../inner.git", &inner);
     outer.git(["config", "--file=.gitmodules", "submodule.unused.update", "none"]);
     outer.commit();
     let url = server.url("outer");
@@ -146,11 +142,11 @@ fn submodules_come_with_their_own() {
 #[test]
 fn the_repository_can_be_kept() {
     let Some((home, server)) = served(Everybody) else { return };
-    repository(&home, "sub").write("s", "s").commit();
+    let sub = repository(&home, "sub");
+    sub.write("s", "s").commit();
     let repository = repository(&home, "a");
     repository.write("a", "1").commit();
-    repository.git(["submodule", "--quiet", "add", "../sub.git", "lib/sub"]);
-    let commit = repository.write("a", "2").commit();
+    let commit = repository.submodule("lib/sub", "../sub.git", &sub).write("a", "2").commit();
     repository.git(["tag", "-a", "-m", "one", "v1"]);
     let url = server.url("a");
     let show = |source: &str| {
@@ -167,10 +163,7 @@ fn the_repository_can_be_kept() {
         assert_eq!(git(&["rev-parse", "HEAD"]), commit, "{source}");
         assert_eq!(git(&["config", "remote.origin.url"]), url, "{source}");
         assert_eq!(git(&["-C", "lib/sub", "status", "--porcelain"]), "", "{source}");
-        assert!(
-            git(&["submodule", "status"]).contains("lib/sub (heads/")
-                || !git(&["submodule", "status"]).starts_with('-')
-        );
+        assert!(git(&["submodule", "status"]).contains("lib/sub"), "{source}");
         assert!(!home.path("work/out/.git/hooks").exists());
         git(&["for-each-ref", "--format=%(refname)"])
     };

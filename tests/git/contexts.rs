@@ -22,7 +22,6 @@ fn the_dockerfile_and_the_ignore_file_are_in_it() {
     assert_eq!((server.asked("a"), server.fetched("a")), (asked + 1, 1));
     repository.write("a", "2").commit();
     assert_eq!(home.tree(&url).text("all/a"), "2");
-    assert_eq!(home.tree(&format!("{url}#HEAD~1")).text("all/a"), "1");
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn an_image_stands_in_for_another_and_for_a_stage() {
         let texts = [layers[0].text("1"), layers[1].text("2"), layers[2].text("3")];
         assert_eq!(texts, ["other\n"; 3], "{image}");
     }
+    home.write("ctx/Dockerfile", "FROM alpine:3.20\n");
     let ran = home
         .layercake(["build", "--offline", "--build-context=alpine:3.20=docker-image://Not/An:Image:", "ctx"])
         .exits(2);

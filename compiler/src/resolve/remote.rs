@@ -4,7 +4,7 @@
 
 use crate::address::{decode, redact, take_credentials};
 use crate::go;
-use crate::operation::{Git, Http};
+use crate::operation::{Git, Http, Mtime};
 use crate::path;
 
 /// What a source means.
@@ -141,6 +141,7 @@ fn git(parts: &Address<'_>) -> Result<(Git, Option<bool>), String> {
         checksum: None,
         keep_git_dir: false,
         submodules: true,
+        mtime: Mtime::default(),
         fetch_by_commit: false,
     };
     let mut keep = None;
@@ -169,7 +170,8 @@ fn git(parts: &Address<'_>) -> Result<(Git, Option<bool>), String> {
             "tag" => tag = Some(with_prefix("refs/tags/", &value)),
             "branch" => branch = Some(with_prefix("refs/heads/", &value)),
             "checksum" | "commit" => git.checksum = Some(value),
-            "mtime" if matches!(value.as_str(), "checkout" | "commit") => {}
+            "mtime" if value == "checkout" => git.mtime = Mtime::Checkout,
+            "mtime" if value == "commit" => git.mtime = Mtime::Commit,
             "mtime" => {
                 let value = go::quote(&value);
                 return Err(format!("invalid mtime value: {value} (must be \"checkout\" or \"commit\")"));

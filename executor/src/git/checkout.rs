@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use layercake_cache::Scratch;
-use layercake_compiler::operation::Git;
-use rustix::fs::FileType;
+use layercake_compiler::operation::{Git, Mtime};
+use rustix::fs::{AtFlags, CWD, FileType, Timespec, Timestamps, utimensat};
 
 use super::client::{Asked, Client};
 use super::error::Error;
@@ -14,7 +14,7 @@ use super::remote::Remote;
 use super::repository::{Ready, Repository, format_of, kept};
 use super::submodule::{self, Submodule};
 use crate::build::cancel::Cancel;
-use crate::fault::At;
+use crate::fault::{At, PathError};
 use crate::root::{Root, kind};
 
 /// Puts the files of a commit into the empty folder `into`.
@@ -29,22 +29,19 @@ pub(super) fn checkout(
     let scratch = client.store.scratch()?;
     let subdir = git.subdir.as_deref().map(plain).filter(|subdir| !subdir.is_empty());
     let job = Job { client, asked: Asked(remote), submodules: git.submodules, scratch: &scratch, cancel };
-    let Some(subdir) = subdir else {
-        let keep = git.keep_git_dir.then(|| Keep { folder: into.join(".git"), reference: pin.reference.as_deref() });
-        let commit = Commit { remote, object: &pin.object, commit: &pin.commit };
-        return job.fill(&commit, into, "", keep);
-    };
-    // As for BuildKit, a folder of a repository has no `.git`.
-    let all = scratch.path().join("all");
-    fs::create_dir(&all).at("create the folder", &all)?;
-    job.fill(&Commit { remote, object: &pin.object, commit: &pin.commit }, &all, &subdir, None)?;
-    check_folder(&all, &subdir, &pin.commit)?;
-    let folder = all.join(&subdir);
-    for entry in fs::read_dir(&folder).at("list", &folder)? {
-        let entry = entry.at("list", &folder)?;
-        fs::rename(entry.path(), into.join(entry.file_name())).at("move", &entry.path())?;
+    let commit = Commit { remote, object: &pin.object, commit: &pin.commit };
+    match subdir {
+        Some(subdir) => job.folder(&commit, into, &subdir)?,
+        None => {
+            let keep =
+                git.keep_git_dir.then(|| Keep { folder: into.join(".git"), reference: pin.reference.as_deref() });
+            job.fill(&commit, into, "", keep)?;
+        }
     }
-    Ok(())
+    match git.mtime {
+        Mtime::Checkout => Ok(()),
+        Mtime::Commit => set_times(into, job.time(&commit)?),
+    }
 }
 
 /// What holds for a repository and all its submodules.
@@ -71,6 +68,31 @@ struct Keep<'a> {
 }
 
 impl Job<'_> {
+    /// Puts the files of a folder of the commit into `into`. As for BuildKit, a folder of a repository has no `.git`.
+    fn folder(&self, commit: &Commit<'_>, into: &Path, subdir: &str) -> Result<(), Error> {
+        let all = self.scratch.path().join("all");
+        fs::create_dir(&all).at("create the folder", &all)?;
+        self.fill(commit, &all, subdir, None)?;
+        check_folder(&all, subdir, commit.commit)?;
+        let folder = all.join(subdir);
+        for entry in fs::read_dir(&folder).at("list", &folder)? {
+            let entry = entry.at("list", &folder)?;
+            fs::rename(entry.path(), into.join(entry.file_name())).at("move", &entry.path())?;
+        }
+        Ok(())
+    }
+
+    /// When a commit that is here was made, in seconds since 1970.
+    fn time(&self, commit: &Commit<'_>) -> Result<i64, Error> {
+        let format = format_of(commit.object);
+        let repository = Repository::open(self.client, commit.remote, self.asked, format, self.cancel);
+        let ready = repository.ready(commit.object)?;
+        let command = self.client.local(self.cancel).repository(ready.path());
+        let text = command.args(["log", "-1", "--format=%ct", commit.commit]).output()?.text()?;
+        // A time that is none is the commit's own fault, and no reason to give up its files.
+        Ok(text.parse().unwrap_or(0))
+    }
+
     /// Puts the files of a commit into `into`: those below `subdir`, or all if that is empty.
     fn fill(&self, commit: &Commit<'_>, into: &Path, subdir: &str, keep: Option<Keep<'_>>) -> Result<(), Error> {
         let format = format_of(commit.object);
@@ -248,6 +270,17 @@ fn check_folder(root: &Path, path: &str, commit: &str) -> Result<(), Error> {
             }
             None => return Err(Error::NoSubdir { subdir: path.to_owned(), commit: commit.to_owned() }),
         }
+    }
+    Ok(())
+}
+
+/// Sets the time of everything in a folder and of the folder itself.
+fn set_times(folder: &Path, seconds: i64) -> Result<(), Error> {
+    let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    for entry in walkdir::WalkDir::new(folder).contents_first(true) {
+        let entry = entry.map_err(|error| PathError::new("list", folder, error))?;
+        utimensat(CWD, entry.path(), &times, AtFlags::SYMLINK_NOFOLLOW).at("set the time of", entry.path())?;
     }
     Ok(())
 }

@@ -173,6 +173,8 @@ impl Answer {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+    use layercake_compiler::operation::Mtime;
+
     use super::*;
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -187,6 +189,7 @@ mod tests {
             checksum: checksum.map(str::to_owned),
             keep_git_dir: false,
             submodules: true,
+            mtime: Mtime::default(),
             fetch_by_commit: false,
         }
     }

@@ -1,6 +1,6 @@
 //! `Git`: the files of a repository, as a tree of their own.
 
-use layercake_compiler::operation::Git;
+use layercake_compiler::operation::{Git, Mtime};
 
 use crate::build::cancel::Cancel;
 use crate::build::error::Error;
@@ -18,6 +18,9 @@ pub fn describe(git: &Git, site: &Site<'_>, cancel: &Cancel, ingredients: &mut I
     let subdir = git.subdir.as_deref().unwrap_or_default();
     ingredients.add("operation", "git").add("commit", &pin.commit).add("subdir", subdir);
     ingredients.add("submodules", git.submodules);
+    if git.mtime == Mtime::Commit {
+        ingredients.add("times", "commit");
+    }
     // The repository that is kept has names in it, and one of a folder is not kept.
     let is_kept = git.keep_git_dir && subdir.is_empty();
     ingredients.add("keep .git", is_kept);

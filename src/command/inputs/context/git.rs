@@ -138,8 +138,7 @@ fn fetch(git: &Git, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> R
         listener: &listener,
     };
     let products = materialize(&plan, &site).map_err(|error| {
-        let failure = Failure::new(error.cause.fault(), format!("cannot build from `{}`: {}", git.remote, error.cause));
-        failure.perhaps_help(error.cause.help())
+        Failure::new(error.cause.fault(), &error.cause).perhaps_help(error.cause.help())
     })?;
     let layers = products.last().and_then(|product| product.tree()).map_or(&[][..], |tree| tree.layers());
     match layers.last() {
