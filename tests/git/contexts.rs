@@ -90,22 +90,14 @@ fn named_contexts_are_steps_of_the_plan() {
     let plan = home.layercake(["compile", "--build-context", &context, "ctx"]).ok().stdout;
     assert!(plan.contains("= git\n") && plan.contains(&format!("remote    {url}\n    reference main")), "{plan}");
     // In place of an image and of a stage; and one that nobody names is not even asked about.
-    home.write("ctx/Dockerfile", "FROM alpine:3.20 AS one\nFROM base AS stage\nRUN false\nFROM scratch\nCOPY --from=one /l /1\nCOPY --from=stage /deep/d /2\n");
-    let subdir = format!("alpine:3.20={url}");
-    let stage = format!("stage={url}");
-    let arguments =
-        ["--build-context", &subdir, "--build-context", &stage, "--build-context", "no=http://nowhere.invalid/a.git"];
-    home.build([
-        "--build-context",
-        arguments[1],
-        "--build-context",
-        arguments[3],
-        "--build-context",
-        arguments[5],
-        "-t",
-        "y",
-        "ctx",
-    ]);
+    home.write(
+        "ctx/Dockerfile",
+        "FROM alpine:3.20 AS one\nFROM base AS stage\nRUN false\nFROM scratch\nCOPY --from=one /l /1\n\
+         COPY --from=stage /deep/d /2\n",
+    );
+    let contexts = [format!("alpine:3.20={url}"), format!("stage={url}"), "no=http://nowhere.invalid/a.git".to_owned()];
+    let [image, stage, unused] = contexts.map(|context| format!("--build-context={context}"));
+    home.build([&image, &stage, &unused, "-t", "y", "ctx"]);
     let layers = home.layers("y");
     assert_eq!((layers[0].text("1"), layers[1].text("2")), ("library", "deep"));
 }

@@ -11,7 +11,7 @@ use super::client::{Asked, Client};
 use super::error::Error;
 use super::reference::Pin;
 use super::remote::Remote;
-use super::repository::{Ready, Repository, format_of, kept};
+use super::repository::{Ready, Repository, format_of, is_damage, kept};
 use super::submodule::{self, Submodule};
 use crate::build::cancel::Cancel;
 use crate::fault::{At, PathError};
@@ -35,7 +35,7 @@ pub(super) fn checkout(
         None => {
             let keep =
                 git.keep_git_dir.then(|| Keep { folder: into.join(".git"), reference: pin.reference.as_deref() });
-            job.fill(&commit, into, "", keep)?;
+            job.fill(&commit, into, "", keep.as_ref())?;
         }
     }
     match git.mtime {
@@ -94,23 +94,23 @@ impl Job<'_> {
     }
 
     /// Puts the files of a commit into `into`: those below `subdir`, or all if that is empty.
-    fn fill(&self, commit: &Commit<'_>, into: &Path, subdir: &str, keep: Option<Keep<'_>>) -> Result<(), Error> {
+    fn fill(&self, commit: &Commit<'_>, into: &Path, subdir: &str, keep: Option<&Keep<'_>>) -> Result<(), Error> {
         let format = format_of(commit.object);
         let repository = Repository::open(self.client, commit.remote, self.asked, format, self.cancel);
         let ready = repository.ready(commit.object)?;
-        let submodules = match self.files(&ready, commit, into, subdir, keep.as_ref()) {
+        let submodules = match self.files(&ready, commit, into, subdir, keep) {
             // What was fetched long ago may have been damaged since.
-            Err(Error::Local { .. }) => {
+            Err(error) if is_damage(&error) => {
                 drop(ready);
                 repository.reset()?;
                 empty(into)?;
-                self.files(&repository.ready(commit.object)?, commit, into, subdir, keep.as_ref())?
+                self.files(&repository.ready(commit.object)?, commit, into, subdir, keep)?
             }
             result => result?,
         };
         for submodule in submodules {
             let path = submodule.path.clone();
-            self.submodule(commit.remote, &submodule, into, subdir, keep.as_ref()).map_err(|cause| match cause {
+            self.submodule(commit.remote, &submodule, into, subdir, keep).map_err(|cause| match cause {
                 Error::Cancelled => Error::Cancelled,
                 cause => Error::Submodule { path, cause: Box::new(cause) },
             })?;
@@ -131,13 +131,12 @@ impl Job<'_> {
         let url = submodule.url.as_deref().ok_or_else(|| Error::NoSubmoduleUrl(submodule.path.clone()))?;
         let remote = parent.submodule(url)?;
         let folder = into.join(&submodule.path);
-        fs::create_dir_all(&folder).at("create the folder", &folder)?;
-        check_folder(into, &submodule.path, &submodule.commit)?;
+        make_folder(into, &submodule.path)?;
         let commit = Commit { remote: &remote, object: &submodule.commit, commit: &submodule.commit };
         let Some(keep) = keep else { return self.fill(&commit, &folder, inner, None) };
         // As `git submodule` has it: the repository lies in that of the whole, and a file leads there.
         let own = keep.folder.join("modules").join(&submodule.name);
-        self.fill(&commit, &folder, inner, Some(Keep { folder: own.clone(), reference: None }))?;
+        self.fill(&commit, &folder, inner, Some(&Keep { folder: own.clone(), reference: None }))?;
         let depth = |from: &Path| "../".repeat(from.components().count());
         let inside = |path: &Path| path.strip_prefix(into).unwrap_or(path).to_owned();
         let link = folder.join(".git");
@@ -234,8 +233,10 @@ impl Job<'_> {
         self.configure(&keep.folder, "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")?;
         let target = keep.reference.map_or_else(|| kept(commit.object), str::to_owned);
         let wanted = format!("+{}:{target}", kept(commit.object));
-        let command = at().args(["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--"]);
+        let command = at().args(["fetch", "--quiet", "--depth=1", "--no-tags", "--"]);
         command.arg(ready.path()).args([wanted]).output()?;
+        let note = keep.folder.join("FETCH_HEAD");
+        fs::remove_file(&note).at("remove", &note)?;
         at().args(["update-ref", "--no-deref", "HEAD", commit.commit]).output()?;
         if keep.reference.is_none() {
             // The commit alone is kept, and under no name of ours.
@@ -281,6 +282,23 @@ fn set_times(folder: &Path, seconds: i64) -> Result<(), Error> {
     for entry in walkdir::WalkDir::new(folder).contents_first(true) {
         let entry = entry.map_err(|error| PathError::new("list", folder, error))?;
         utimensat(CWD, entry.path(), &times, AtFlags::SYMLINK_NOFOLLOW).at("set the time of", entry.path())?;
+    }
+    Ok(())
+}
+
+/// Makes a folder below `root`, and the folders on the way to it. None of them is a link.
+fn make_folder(root: &Path, path: &str) -> Result<(), Error> {
+    let opened = Root::open(root)?;
+    let mut part = PathBuf::new();
+    for name in path.split('/') {
+        part.push(name);
+        match opened.stat(&part).at("look at", &part)? {
+            Some(stat) if kind(&stat) == FileType::Directory => (),
+            Some(_) => {
+                return Err(Error::NotAFolder { subdir: path.to_owned(), part: part.display().to_string() });
+            }
+            None => fs::create_dir(root.join(&part)).at("create the folder", &part)?,
+        }
     }
     Ok(())
 }

@@ -22,9 +22,12 @@ use crate::build::cancel::Cancel;
 pub struct Client {
     pub(super) store: Store,
     settings: Settings,
-    /// By address and reference. Each has a lock of its own, so that nobody asks what somebody is asking already.
-    pins: Mutex<HashMap<(String, Option<String>), Arc<Mutex<Option<Pin>>>>>,
+    /// By address and reference.
+    pins: Mutex<HashMap<(String, Option<String>), Slot>>,
 }
+
+/// What a reference is at, once somebody has asked. Each has a lock of its own, so that nobody asks what is being asked.
+type Slot = Arc<Mutex<Option<Pin>>>;
 
 /// How servers are reached.
 #[derive(Clone, Debug)]

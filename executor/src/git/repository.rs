@@ -22,7 +22,7 @@ const ALL: &str = "refs/layercake/all";
 const MOST_PACKS: usize = 32;
 
 /// What `git` says of a repository that something has happened to.
-const DAMAGE: [&str; 9] = [
+const DAMAGE: [&str; 13] = [
     "not a git repository",
     "corrupt",
     "is empty",
@@ -32,6 +32,10 @@ const DAMAGE: [&str; 9] = [
     "unable to parse",
     "cannot lock",
     "did not send all necessary",
+    "packfile",
+    "index file",
+    "could not get object info",
+    "failed to unpack",
 ];
 
 /// The repository of the store for one remote.
@@ -183,9 +187,7 @@ impl<'a> Repository<'a> {
     fn on_sound(&self, path: &Path, fetch: impl Fn(&Path) -> Result<(), Error>) -> Result<(), Error> {
         unlock(path)?;
         match fetch(path) {
-            Err(Error::Local { words, .. } | Error::Fetch { words, .. })
-                if DAMAGE.iter().any(|of| words.contains(of)) =>
-            {
+            Err(error) if is_damage(&error) => {
                 self.empty(path)?;
                 fetch(path)
             }
@@ -220,7 +222,7 @@ impl<'a> Repository<'a> {
     fn fetch_references(&self, path: &Path, options: &[&str], references: &[&str]) -> Result<(), Error> {
         let run = |options: &[&str]| {
             let command = self.client.remote(self.remote, self.asked, self.cancel).repository(path);
-            let command = command.args(["fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules"]);
+            let command = command.args(["fetch", "--quiet", "--no-recurse-submodules"]);
             command.args(options).args(["--", self.remote.address()]).args(references).ask()
         };
         let mut finished = run(options)?;
@@ -245,10 +247,23 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// Removes the locks that a `git` has left which was killed: whoever has the folder to himself is the only one at work.
+/// Whether a failure says that the repository is damaged.
+pub(super) fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Local { words, .. } | Error::Fetch { words, .. } => DAMAGE.iter().any(|of| words.contains(of)),
+        _ => false,
+    }
+}
+
+/// Removes what a `git` has left that was killed, locks and unfinished packs: whoever has the folder to himself is the only
+/// one at work.
 fn unlock(path: &Path) -> Result<(), Error> {
     let mut folders: Vec<PathBuf> = vec![path.join("refs")];
     let mut locks = vec![path.join("shallow.lock"), path.join("packed-refs.lock"), path.join("config.lock")];
+    let packs = fs::read_dir(path.join("objects/pack")).into_iter().flatten().flatten();
+    locks.extend(
+        packs.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmp_")).map(|entry| entry.path()),
+    );
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -260,7 +275,7 @@ fn unlock(path: &Path) -> Result<(), Error> {
         }
     }
     for lock in locks.into_iter().filter(|lock| lock.exists()) {
-        fs::remove_file(&lock).at("remove the lock", &lock)?;
+        fs::remove_file(&lock).at("remove", &lock)?;
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn what_gitmodules_says() {
         let entries =
-            b"100644 e69de29b 0\t.gitmodules\0160000 aaaa 0\tlib/one\0160000 bbbb 0\ttwo\0160000 cccc 0\tno\0";
+            b"100644 e69de29b 0\t.gitmodules\x00160000 aaaa 0\tlib/one\x00160000 bbbb 0\ttwo\x00160000 cccc 0\tno\0";
         let settings = b"submodule.a.b.path\nlib/one\0submodule.a.b.url\n../one.git\0submodule.../x.path\ntwo\0\
                          submodule.../x.url\nhttps://h/x\0submodule.n.path\nno\0submodule.n.update\nnone\0";
         let found = submodules(links(entries), settings);

@@ -173,7 +173,7 @@ pub enum ArchiveProblem {
     #[error("it has no image for {wanted}, only for {}", platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     NotFor {
         /// What was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// Those there are.
         platforms: Vec<Platform>,
     },

@@ -66,7 +66,7 @@ impl LayoutReference {
             Selection::Found(found) => *found,
             Selection::Absent(digest) => return Err(self.wrong(ArchiveProblem::Missing { what: "manifest", digest })),
             Selection::NotFor(platforms) => {
-                return Err(self.wrong(ArchiveProblem::NotFor { wanted: platform.clone(), platforms }));
+                return Err(self.wrong(ArchiveProblem::NotFor { wanted: Box::new(platform.clone()), platforms }));
             }
         };
         for layer in &found.manifest.layers {
