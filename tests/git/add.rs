@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tar::EntryType;
 
+use crate::support::git::GitServer;
 use crate::support::git::Readers::Everybody;
 use crate::support::tools;
 use crate::{added, repository, served};
@@ -171,6 +172,29 @@ fn the_repository_can_be_kept() {
     assert_eq!(show(&format!("{url}?branch=main&keep-git-dir=true")), "refs/heads/main");
     assert_eq!(show(&format!("--keep-git-dir=true {url}")), "refs/heads/main");
     assert_eq!(show(&format!("--keep-git-dir {url}#{commit}")), "");
+    // The name that git gives the first branch of a new repository.
+    repository.git(["branch", "master"]);
+    assert_eq!(show(&format!("--keep-git-dir {url}#master")), "refs/heads/master");
     // As for BuildKit, of a folder there is none.
     assert!(!added(&home, &format!("--keep-git-dir=true {url}#main:lib")).has(".git"));
+}
+
+#[test]
+fn a_server_that_knows_nothing_but_files() {
+    let Some((home, _server)) = served(Everybody) else { return };
+    let server = GitServer::of_files(&home.path("work/remote"));
+    let sub = repository(&home, "sub");
+    sub.write("s", "s").commit();
+    sub.git(["update-server-info"]);
+    let repository = repository(&home, "a");
+    let first = repository.write("f", "1").commit();
+    repository.git(["tag", "-a", "-m", "one", "v1"]);
+    repository.submodule("sub", "../sub.git", &sub).write("f", "2").commit();
+    repository.git(["update-server-info"]);
+    let url = server.url("a");
+    assert_eq!(added(&home, &format!("{url}#v1")).text("f"), "1");
+    let newest = added(&home, &format!("--keep-git-dir=true {url}#main"));
+    assert_eq!((newest.text("f"), newest.text("sub/s")), ("2", "s"));
+    assert!(newest.has(".git/HEAD"));
+    assert_eq!(added(&home, &format!("{url}#{first}")).text("f"), "1");
 }

@@ -100,6 +100,16 @@ impl GitServer {
         Self { server: Server::start(move |request| answer(&root, &backend, readers, request)) }
     }
 
+    /// Serves the same addresses as any server of files would: what `git update-server-info` has listed can be fetched.
+    pub(crate) fn of_files(root: &Path) -> Self {
+        let root = root.to_owned();
+        let answer = move |request: &Request| {
+            let path = request.path.split('?').next().unwrap().replacen(".git/", "/.git/", 1);
+            fs::read(root.join(path.trim_start_matches('/'))).map_or_else(|_| Reply::status(404), Reply::ok)
+        };
+        Self { server: Server::start(answer) }
+    }
+
     /// The address of a repository.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("http://{}/{name}.git", self.server.host())

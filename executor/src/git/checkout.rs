@@ -233,7 +233,7 @@ impl Job<'_> {
         self.configure(&keep.folder, "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")?;
         let target = keep.reference.map_or_else(|| kept(commit.object), str::to_owned);
         let wanted = format!("+{}:{target}", kept(commit.object));
-        let command = at().args(["fetch", "--quiet", "--depth=1", "--no-tags", "--"]);
+        let command = at().args(["fetch", "--quiet", "--update-head-ok", "--depth=1", "--no-tags", "--"]);
         command.arg(ready.path()).args([wanted]).output()?;
         let note = keep.folder.join("FETCH_HEAD");
         fs::remove_file(&note).at("remove", &note)?;

@@ -220,9 +220,10 @@ impl Error {
             Self::NoRepository { .. } => {
                 "correct the address; servers also say this of repositories that you may not see"
             }
-            Self::Authentication { .. } => {
-                "give a token with `--secret id=GIT_AUTH_TOKEN,env=NAME`, or for ssh load your key with `ssh-add`"
+            Self::Authentication { words, .. } if words.contains("Permission denied (") => {
+                "load a key that the server knows with `ssh-add`, or name one in `~/.ssh/config`"
             }
+            Self::Authentication { .. } => "give a token with `--secret id=GIT_AUTH_TOKEN,env=NAME`",
             Self::HostKey { .. } => "log in once with `ssh`, or add the key with `ssh-keyscan` to `~/.ssh/known_hosts`",
             Self::Unreachable { .. } => "check the address, the network and the proxy",
             Self::NoSubdir { .. } | Self::NotAFolder { .. } => "name a folder of the repository, from its root",

@@ -39,8 +39,12 @@ impl Remote {
     /// one does: a repository from elsewhere would else show files of this machine to the build.
     pub(super) fn submodule(&self, url: &str) -> Result<Self, Error> {
         let is_relative = url.starts_with("./") || url.starts_with("../");
-        let (address, credentials) =
-            if is_relative { (relative(&self.address, url), self.credentials.clone()) } else { (url.to_owned(), None) };
+        let (address, credentials) = if is_relative {
+            let leads_out = || Error::InvalidRemote { remote: url.to_owned(), problem: "it leads out of the server" };
+            (relative(&self.address, url).ok_or_else(leads_out)?, self.credentials.clone())
+        } else {
+            (url.to_owned(), None)
+        };
         let remote = Self::new(&address, credentials)?;
         if remote.transport == Transport::File && self.transport != Transport::File {
             let problem = "a submodule cannot lie on this machine";
@@ -98,23 +102,27 @@ fn transport(address: &str) -> Option<Transport> {
     (is_host && !path.starts_with(':')).then_some(Transport::Ssh)
 }
 
-/// What a relative address means beside another one, as gitmodules(5) has it.
-fn relative(base: &str, url: &str) -> String {
+/// What a relative address means beside another one, as gitmodules(5) has it; `None` if it leads out of the server.
+fn relative(base: &str, url: &str) -> Option<String> {
+    // What stays whatever is cut off: the server's name.
+    let authority =
+        base.find("://").map_or(0, |colon| base[colon + 3..].find('/').map_or(base.len(), |at| colon + 3 + at));
     let mut base = base.trim_end_matches('/');
     let mut rest = url;
     let mut separator = '/';
     loop {
         if let Some(after) = rest.strip_prefix("../") {
             rest = after;
-            let cut = base.rfind('/').or_else(|| base.rfind(':'));
-            if let Some(cut) = cut {
-                separator = if base.as_bytes()[cut] == b':' { ':' } else { '/' };
-                base = &base[..cut];
+            let cut = base.rfind('/').or_else(|| base.rfind(':').filter(|_| separator == '/'))?;
+            if cut < authority {
+                return None;
             }
+            separator = if base.as_bytes()[cut] == b':' { ':' } else { '/' };
+            base = &base[..cut];
         } else if let Some(after) = rest.strip_prefix("./") {
             rest = after;
         } else {
-            return format!("{base}{separator}{}", rest.trim_end_matches('/'));
+            return Some(format!("{base}{separator}{}", rest.trim_end_matches('/')));
         }
     }
 }
@@ -157,6 +165,7 @@ mod tests {
         assert_eq!(of("git@h:a/b.git", "../../c.git").unwrap(), "git@h:c.git");
         assert_eq!(of("https://h/b.git", "git@h:x").unwrap(), "git@h:x");
         assert_eq!(of("file:///a/b.git", "/c").unwrap(), "/c");
+        assert!(of("git@h:b.git", "../../c.git").is_err() && of("https://h/b.git", "../../c.git").is_err());
         for url in ["file:///etc", "/etc", "ext::sh", "-x", "../../../../../etc"] {
             assert!(of("https://h/b.git", url).is_err(), "{url}");
         }

@@ -307,7 +307,7 @@ pub(super) fn refusal(remote: &Remote, words: &str) -> Error {
     {
         Error::Unreachable { remote, words }
     } else if says(&["not found", "does not appear to be a git repository", "does not exist", "no such repository"])
-        || says(&["Repository not exported", "error: 404"])
+        || says(&["repository not exported", "error: 404"])
     {
         Error::NoRepository { remote, words }
     } else {
