@@ -29,8 +29,8 @@ use crate::parse::Parsed;
 use crate::program::{Program, StageId};
 use crate::request::{BaseRequest, Bases, Request};
 
-pub use remote::git_context;
 pub(crate) use outline::{ArgumentUse, CredentialUse, Usage};
+pub use remote::git_context;
 
 /// Which stages are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -206,6 +206,12 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
+            // Of files that it cannot write, `git` does not say why.
+            Self::Local { words, .. } | Self::Fetch { words, .. }
+                if words.contains("No space left on device") || words.contains("unable to write file") =>
+            {
+                "make room on the disk of the store, or choose another one with `LAYERCAKE_HOME`"
+            }
             Self::NotInstalled => "install the package `git`",
             Self::InvalidRemote { .. } => "write an address of http(s), ssh or git, such as `https://host/name.git`",
             Self::InvalidReference(_) | Self::NoReference { .. } => {

@@ -211,10 +211,12 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Archive { problem, .. } | Self::Import { problem, .. } | Self::Layout { problem, .. } => match problem {
-                ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_) => Fault::Environment,
-                _ => Fault::Input,
-            },
+            Self::Archive { problem, .. } | Self::Import { problem, .. } | Self::Layout { problem, .. } => {
+                match problem {
+                    ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_) => Fault::Environment,
+                    _ => Fault::Input,
+                }
+            }
             // The user named an archive that is not there.
             Self::Path(error) if error.source.kind() == std::io::ErrorKind::NotFound => Fault::Input,
             Self::Store(_) | Self::Path(_) | Self::Write(_) => Fault::Environment,

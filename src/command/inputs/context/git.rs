@@ -137,9 +137,8 @@ fn fetch(git: &Git, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> R
         epoch: None,
         listener: &listener,
     };
-    let products = materialize(&plan, &site).map_err(|error| {
-        Failure::new(error.cause.fault(), &error.cause).perhaps_help(error.cause.help())
-    })?;
+    let products = materialize(&plan, &site)
+        .map_err(|error| Failure::new(error.cause.fault(), &error.cause).perhaps_help(error.cause.help()))?;
     let layers = products.last().and_then(|product| product.tree()).map_or(&[][..], |tree| tree.layers());
     match layers.last() {
         Some(Layer::Change(change)) => Ok(store.folder_path(&change.folder)),
