@@ -129,6 +129,32 @@ pub fn proxies() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The variables that `git` gets: how to find programs, and how to reach servers and show them who asks. It gets no others.
+const GIT: [&str; 9] = [
+    "PATH",
+    "HOME",
+    "SSH_AUTH_SOCK",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// The variables that `git` gets.
+#[must_use]
+pub fn git_variables() -> Vec<(OsString, OsString)> {
+    let own = GIT.into_iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
+    let mut all: Vec<(OsString, OsString)> = own.collect();
+    // Not every `git` is built with a library that reads the variable of OpenSSL.
+    if let (Some(file), None) = (env::var_os("SSL_CERT_FILE"), env::var_os("GIT_SSL_CAINFO")) {
+        all.push(("GIT_SSL_CAINFO".into(), file));
+    }
+    all.extend(proxies().into_iter().map(|(name, value)| (name.into(), value.into())));
+    all
+}
+
 /// `PATH[:TARGET]` of `--host-file`.
 ///
 /// # Errors

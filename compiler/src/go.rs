@@ -146,7 +146,8 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, InvalidDuration> {
 }
 
 /// A truth value as `strconv.ParseBool` reads it.
-pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+#[must_use]
+pub fn parse_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),

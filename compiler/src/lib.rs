@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod ast;
 mod compile;
 mod diagnostic;
@@ -56,7 +57,6 @@ pub mod shell;
 pub mod source;
 pub mod subrequest;
 mod suggest;
-pub mod url;
 mod verify;
 pub mod wildcard;
 
@@ -67,4 +67,5 @@ pub use freeze::freeze;
 pub use lower::lower;
 pub use parse::{Keyword, MAX_SOURCE, Parsed, parse, parse_device};
 pub use request::{BaseImage, BaseRequest, Bases, NamedContext, Request};
+pub use resolve::git_context;
 pub use verify::{Violation, verify};

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
+use crate::address::redact;
 use crate::graph::{Graph, ImageDocuments, Node, Slot};
 use crate::oci::History;
 use crate::operation::Operation;
 use crate::plan::Origin;
 use crate::program::{Program, Stage, StageId, Tree};
-use crate::url;
 
 /// Lowers a program.
 ///
@@ -90,7 +90,7 @@ impl<'p> Lowering<'p> {
                 let names: Vec<String> = inline.files.iter().map(|file| format!("<<{}", file.name)).collect();
                 (Operation::Inline(inline.clone()), names.join(" "))
             }
-            Tree::Http(http) => (Operation::Http(http.clone()), url::redacted(&http.url)),
+            Tree::Http(http) => (Operation::Http(http.clone()), redact(&http.url).into_owned()),
             Tree::Git(git) => (Operation::Git(git.clone()), git.remote.clone()),
             Tree::Stage(_) => unreachable!("handled above"),
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Credentials;
 use crate::platform::Platform;
 
 /// What a step does. The step's `inputs` say on what; each operation documents its input slots.
@@ -85,8 +86,11 @@ pub struct Http {
 /// The files of a git repository, as a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Git {
-    /// What `git fetch` is given: an address, or `user@host:path`.
+    /// What `git fetch` is given: an address without credentials, or `user@host:path`.
     pub remote: String,
+    /// What the address says of user and password. They are no part of a plan that is written down, nor of any key.
+    #[serde(skip)]
+    pub credentials: Option<Credentials>,
     /// The branch, tag, reference or commit; `None` is the remote's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -100,9 +104,29 @@ pub struct Git {
     pub keep_git_dir: bool,
     /// Whether submodules are fetched too.
     pub submodules: bool,
+    /// When the files say that they were changed.
+    #[serde(default, skip_serializing_if = "Mtime::is_checkout")]
+    pub mtime: Mtime,
     /// Whether `checksum` is fetched as it is, without asking where the reference is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fetch_by_commit: bool,
+}
+
+/// When the files of a [`Git`] say that they were changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mtime {
+    /// When they were written.
+    #[default]
+    Checkout,
+    /// When the commit was made.
+    Commit,
+}
+
+impl Mtime {
+    fn is_checkout(&self) -> bool {
+        *self == Self::Checkout
+    }
 }
 
 fn is_false(value: &bool) -> bool {

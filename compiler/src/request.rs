@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::ignore::Ignore;
 use crate::oci::ContainerConfig;
+use crate::operation::Git;
 use crate::platform::Platform;
 use crate::source::Span;
 
@@ -55,6 +56,8 @@ impl Request {
 pub enum NamedContext {
     /// A folder that the executor knows by the context's name.
     Folder,
+    /// A git repository.
+    Git(Git),
     /// Another image.
     Image(String),
     /// A stage of this file.

@@ -33,6 +33,7 @@ use crate::request::{BaseRequest, Bases, Request};
 use budget::Budget;
 
 pub(crate) use outline::{ArgumentUse, CredentialUse, Usage};
+pub use remote::git_context;
 
 /// Which stages are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod change;
 pub mod container;
 pub mod engine;
 pub mod fault;
+pub mod git;
 pub mod http;
 pub mod image;
 pub mod layer;

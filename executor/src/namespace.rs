@@ -10,6 +10,7 @@ mod subordinate;
 pub use error::{Error, Restriction};
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::io::Errno;
 use rustix::mount::MountPropagationFlags;
@@ -24,6 +25,24 @@ pub enum Entered {
     Root,
     /// A user namespace in which it is root, and mounts of its own.
     UserNamespace,
+}
+
+/// The user who started a program that has become root of a namespace of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invoker {
+    /// The numeric user id, outside.
+    pub user: u32,
+    /// The numeric group id, outside.
+    pub group: u32,
+}
+
+/// A process enters once, and all of it is then inside.
+static INVOKER: OnceLock<Invoker> = OnceLock::new();
+
+/// Who started the program, if it has become root of a user namespace since then and was another user before.
+#[must_use]
+pub fn invoker() -> Option<Invoker> {
+    INVOKER.get().copied()
 }
 
 /// Gives the program mounts of its own, and where it may not have them, a user namespace in which it may: there, it is
@@ -62,12 +81,16 @@ fn make_mounts_private() -> Result<(), Error> {
 }
 
 fn enter_user_namespace() -> Result<Entered, Error> {
+    let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
     let plan = mapping::plan()?;
     let helper = Helper::start(&plan)?;
     unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS)
         .map_err(|error| error::explain("make a user namespace", error))?;
     helper.map()?;
     become_root()?;
+    if !user.is_root() {
+        INVOKER.get_or_init(|| Invoker { user: user.as_raw(), group: group.as_raw() });
+    }
     Ok(Entered::UserNamespace)
 }
 

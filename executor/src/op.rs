@@ -1,6 +1,7 @@
 //! The operations, one file each: how what the plan says is carried out.
 
 pub mod copy;
+pub mod git;
 pub mod http;
 pub mod input;
 pub mod make_dir;

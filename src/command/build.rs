@@ -19,7 +19,7 @@ use layercake_executor::registry::event::ignore;
 use layercake_executor::{namespace, op};
 
 use super::call;
-use super::inputs::{self, Inputs, Resolver};
+use super::inputs::{self, Fetching, Inputs, Resolver};
 use super::registry::client_unless;
 use crate::arguments::build::Build;
 use crate::failure::Failure;
@@ -44,10 +44,12 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let outputs = Output::all(arguments, &settings)?;
     let names =
         arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
+    let show = (!arguments.quiet).then_some(arguments.progress);
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
-    let inputs = Inputs::read(&arguments.inputs, &settings)?;
+    let inputs = Inputs::read(&arguments.inputs, &Fetching { settings: &settings, show, paint })?;
     let store = inputs::open_store(&settings)?;
+    let git = inputs::git_client(&arguments.inputs, &store)?;
     let client = client_unless(arguments.inputs.offline, &settings);
     let freshness = inputs::freshness(&arguments.inputs);
     let (compilation, bases) =
@@ -56,7 +58,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let epoch = compilation.program.source_date_epoch;
 
     let surroundings = surroundings::read(arguments, &settings)?;
-    let progress = Progress::new(plan, (!arguments.quiet).then_some(arguments.progress), paint);
+    let progress = Progress::new(plan, show, paint);
     let listener = |event: Event<'_>| progress.event(event);
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
     let unwanted = &arguments.inputs.no_cache_filter;
@@ -70,6 +72,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         bases: &bases,
         fetch: &fetch,
         client: client.as_ref(),
+        git: &git,
         contexts: &inputs.contexts,
         surroundings: &surroundings,
         reuse: &reuse,
@@ -119,7 +122,7 @@ fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Fail
     let step = &plan.steps[error.step.index()];
     let message = match error.cause.as_ref() {
         // These name what failed themselves.
-        Error::Run(op::run::Error::Failed { .. }) | Error::Http(_) => error.cause.to_string(),
+        Error::Run(op::run::Error::Failed { .. }) | Error::Git(_) | Error::Http(_) => error.cause.to_string(),
         cause => format!("{}: {cause}", step.origin.name),
     };
     let help = error.cause.help();

@@ -6,7 +6,7 @@ use layercake_compiler::subrequest::{Argument, Credential, Outline, OutlineOutco
 use serde::Serialize;
 
 use super::check;
-use super::inputs::{Inputs, Resolver, freshness, open_store, project};
+use super::inputs::{Fetching, Inputs, Resolver, freshness, open_store, project};
 use super::registry::client_unless;
 use crate::arguments::build::CheckFormat;
 use crate::arguments::inputs as arguments;
@@ -35,7 +35,8 @@ pub fn run(question: &str, arguments: &arguments::Inputs, paint: Paint) -> Resul
             check::answer(arguments, format, paint)
         }
         "targets" => {
-            let inputs = Inputs::read(arguments, &Settings::read(project(arguments))?)?;
+            let settings = Settings::read(project(arguments))?;
+            let inputs = Inputs::read(arguments, &Fetching::new(&settings, paint))?;
             let targets = targets(&inputs.parsed).map_err(|diagnostics| inputs.refused(&diagnostics, paint))?;
             if is_json { json(&targets) } else { output::result(&targets_table(&targets)) }
         }
@@ -50,7 +51,7 @@ pub fn run(question: &str, arguments: &arguments::Inputs, paint: Paint) -> Resul
 
 fn ask_outline(arguments: &arguments::Inputs, paint: Paint) -> Result<Outline, Failure> {
     let settings = Settings::read(project(arguments))?;
-    let inputs = Inputs::read(arguments, &settings)?;
+    let inputs = Inputs::read(arguments, &Fetching::new(&settings, paint))?;
     let store = open_store(&settings)?;
     let client = client_unless(arguments.offline, &settings);
     let resolver = Resolver { store: &store, client: client.as_ref(), freshness: freshness(arguments) };

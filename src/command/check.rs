@@ -7,7 +7,7 @@ use layercake_compiler::source::Source;
 use layercake_compiler::{Bases, Checked, Code, Diagnostic, Severity, check};
 use serde_json::{Value, json};
 
-use super::inputs::{Inputs, Resolver, freshness, open_store, project};
+use super::inputs::{Fetching, Inputs, Resolver, freshness, open_store, project};
 use super::registry::client_unless;
 use crate::arguments::build::{Check, CheckFormat};
 use crate::arguments::inputs as arguments;
@@ -23,7 +23,7 @@ use crate::terminal::paint::Paint;
 pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
     if arguments.fix {
         let settings = Settings::read(project(&arguments.inputs))?;
-        let inputs = Inputs::read(&arguments.inputs, &settings)?;
+        let inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
         fix::mend(&inputs, &findings(&inputs, &arguments.inputs, &settings, paint)?)?;
     }
     // What is left is told of the file as it is now.
@@ -36,7 +36,7 @@ pub fn run(arguments: &Check, paint: Paint) -> Result<(), Failure> {
 /// As [`run`]: exit status 2, silently, if anything but advice was found.
 pub fn answer(arguments: &arguments::Inputs, format: CheckFormat, paint: Paint) -> Result<(), Failure> {
     let settings = Settings::read(project(arguments))?;
-    let inputs = Inputs::read(arguments, &settings)?;
+    let inputs = Inputs::read(arguments, &Fetching::new(&settings, paint))?;
     let findings = findings(&inputs, arguments, &settings, paint)?;
     let source = &inputs.parsed.source;
     match format {

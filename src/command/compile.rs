@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::inputs::{Inputs, Resolver};
+use super::inputs::{Fetching, Inputs, Resolver};
 use super::registry;
 use crate::arguments::build::{Compile, Emit, PlanFormat};
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ use crate::terminal::paint::Paint;
 pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
     not_built(arguments)?;
     let settings = Settings::read(super::inputs::project(&arguments.inputs))?;
-    let inputs = Inputs::read(&arguments.inputs, &settings)?;
+    let inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
     let store = super::inputs::open_store(&settings)?;
     let client = registry::client_unless(arguments.inputs.offline, &settings);
     let freshness = super::inputs::freshness(&arguments.inputs);

@@ -14,10 +14,12 @@ use layercake_compiler::{
     BaseRequest, Bases, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, compile, parse,
 };
 use layercake_executor::build::site::{self, ContextFolder};
+use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
 pub use values::{bytes, host_line, key_value, limit, secret};
 
+use crate::arguments::build::Progress;
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
 use crate::settings::{self, SOURCE_DATE_EPOCH};
@@ -45,9 +47,9 @@ impl Inputs {
     ///
     /// # Errors
     /// If something is not there, or an argument means nothing.
-    pub fn read(arguments: &arguments::Inputs, settings: &settings::Settings) -> Result<Self, Failure> {
+    pub fn read(arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Self, Failure> {
         not_built(arguments)?;
-        let place = context::locate(arguments, settings)?;
+        let place = context::locate(arguments, fetching)?;
         let (mut contexts, mut unpacked) = (BTreeMap::new(), Vec::new());
         let mut add = |name: Option<String>, opened: context::Opened| {
             unpacked.extend(opened.unpacked);
@@ -56,7 +58,7 @@ impl Inputs {
         let mut named_contexts = BTreeMap::new();
         for text in &arguments.build_context {
             let (name, value) = key_value(text, "--build-context")?;
-            let (meaning, opened) = context::named(value, arguments, settings)?;
+            let (meaning, opened) = context::named(value, arguments, fetching)?;
             // Names of stages and contexts know no case.
             let name = name.to_ascii_lowercase();
             opened.into_iter().for_each(|opened| add(Some(name.clone()), opened));
@@ -155,6 +157,31 @@ impl Inputs {
             (count, _) => format!("`{}` has {count} errors", self.file),
         })
     }
+}
+
+/// How a context from elsewhere is fetched.
+pub struct Fetching<'a> {
+    /// Where the store is.
+    pub settings: &'a settings::Settings,
+    /// How to show what happens; `None` is not at all.
+    pub show: Option<Progress>,
+    /// In which colours.
+    pub paint: Paint,
+}
+
+impl<'a> Fetching<'a> {
+    /// What happens is shown as the terminal allows.
+    pub fn new(settings: &'a settings::Settings, paint: Paint) -> Self {
+        Self { settings, show: Some(Progress::Auto), paint }
+    }
+}
+
+/// Asks and fetches from git repositories.
+///
+/// # Errors
+/// If a secret is not there.
+pub fn git_client(arguments: &arguments::Inputs, store: &Store) -> Result<Client, Failure> {
+    context::git::client(arguments, store)
 }
 
 /// The folder whose `layercake.toml` counts: that of the context, if it is one of this machine.

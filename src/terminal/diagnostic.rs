@@ -4,6 +4,7 @@ use annotate_snippets::renderer::DecorStyle;
 use std::borrow::Cow;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use layercake_compiler::address::{redact, redact_in_place};
 use layercake_compiler::source::{Source, Span};
 use layercake_compiler::{Diagnostic, Severity};
 
@@ -76,7 +77,8 @@ fn one(diagnostic: &Diagnostic, source: &Source, file: &str, paint: Paint) -> St
 }
 
 fn snippet(report: &Report<'_>, source: &Source, file: &str, paint: Paint) -> String {
-    let title = report.level.clone().primary_title(shortened(report.message));
+    let message = redact(report.message);
+    let title = report.level.clone().primary_title(shortened(&message));
     let title = match &report.code {
         Some(code) => title.id(code.as_str()),
         None => title,
@@ -89,7 +91,9 @@ fn snippet(report: &Report<'_>, source: &Source, file: &str, paint: Paint) -> St
         });
         let place = source.position(excerpt.range.start);
         let part = &source.text()[excerpt.range.clone()];
-        let snippet = Snippet::source(part).line_start(place.line).annotations(annotations);
+        // As many bytes as there were, so that labels stay where they are.
+        let shown = redact_in_place(part);
+        let snippet = Snippet::source(shown).line_start(place.line).annotations(annotations);
         if place.column == 1 {
             group = group.element(snippet.path(file));
         } else {

@@ -69,8 +69,6 @@ fn what_is_not_built_says_so() {
         "build --reproducible ctx",
         "build --read-sets=on ctx",
         "build --platform=linux/amd64,linux/arm64 ctx",
-        "build https://example.invalid/repo.git",
-        "build --build-context lib=oci-layout://x ctx",
         "explain",
         "diff a b",
         "du",

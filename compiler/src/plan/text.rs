@@ -9,8 +9,8 @@ use std::fmt::{self, Write};
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
-    Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Network, Operation, Run, Security, Sharing,
-    Unpack,
+    Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
+    Sharing, Unpack,
 };
 use crate::plan::{Plan, PlannedImage, Step, StepId};
 
@@ -134,9 +134,12 @@ fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
             fact(f, name, word(value))?;
         }
     }
-    for (is_set, text) in
-        [(git.keep_git_dir, "keep .git"), (!git.submodules, "no submodules"), (git.fetch_by_commit, "fetch by commit")]
-    {
+    for (is_set, text) in [
+        (git.keep_git_dir, "keep .git"),
+        (!git.submodules, "no submodules"),
+        (git.mtime == Mtime::Commit, "times of the commit"),
+        (git.fetch_by_commit, "fetch by commit"),
+    ] {
         if is_set {
             fact(f, "option", text)?;
         }

@@ -8,6 +8,7 @@ use super::{expand, platform};
 use crate::ast::Word;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lint;
+use crate::operation::Git;
 use crate::platform::Platform;
 use crate::program::StageId;
 use crate::reference::{InvalidReference, Reference};
@@ -27,6 +28,8 @@ pub(super) enum Meaning {
     Image(String),
     /// A named context.
     Context(String),
+    /// A git repository that a named context is.
+    Git(Git),
 }
 
 /// A stage's `FROM`, resolved.
@@ -211,6 +214,7 @@ fn named_context<'a>(request: &'a Request, name: &str) -> Option<(&'a str, &'a N
 fn replaced(name: &str, context: &NamedContext, headers: &Headers, at: Span) -> Result<Meaning, Box<Diagnostic>> {
     match context {
         NamedContext::Folder => Ok(Meaning::Context(name.to_owned())),
+        NamedContext::Git(git) => Ok(Meaning::Git(git.clone())),
         NamedContext::Image(reference) if reference == "scratch" => Ok(Meaning::Scratch),
         NamedContext::Image(reference) => Ok(Meaning::Image(reference.clone())),
         NamedContext::Stage(stage) => headers.by_name(stage).map(Meaning::Stage).ok_or_else(|| {

@@ -64,7 +64,7 @@ pub(super) fn find<'a>(
         };
         let mut triggers = Vec::new();
         match &header.base {
-            Meaning::Scratch | Meaning::Context(_) => {}
+            Meaning::Scratch | Meaning::Context(_) | Meaning::Git(_) => {}
             Meaning::Image(reference) => {
                 let platform = header.platform.as_ref().unwrap_or(&request.platform);
                 let image = need_image(reference, platform, at);
@@ -104,7 +104,7 @@ pub(super) fn find<'a>(
                     Meaning::Image(reference) => {
                         need_image(reference, &request.platform, task.at);
                     }
-                    Meaning::Scratch | Meaning::Context(_) => {}
+                    Meaning::Scratch | Meaning::Context(_) | Meaning::Git(_) => {}
                 }
             }
         }

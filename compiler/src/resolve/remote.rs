@@ -2,9 +2,10 @@
 //!
 //! Which texts mean a git repository, and what their fragments and queries say, is BuildKit's `dfgitutil`.
 
+use crate::address::{decode, redact, take_credentials};
 use crate::go;
-use crate::operation::{Git, Http};
-use crate::{path, url};
+use crate::operation::{Git, Http, Mtime};
+use crate::path;
 
 /// What a source means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) fn parse(source: &str) -> Result<Option<Remote>, String> {
         return Ok(None);
     }
     if let Some(port) = invalid_port(source) {
-        return Err(format!("parse {}: invalid port {} after host", go::quote(source), go::quote(port)));
+        return Err(format!("parse {}: invalid port {} after host", go::quote(&redact(source)), go::quote(port)));
     }
     let filename = address(source).map_or(String::new(), |parts| decode(parts.path));
     let filename = match path::base(&filename) {
@@ -39,6 +40,23 @@ pub(super) fn parse(source: &str) -> Result<Option<Remote>, String> {
         name => name.to_owned(),
     };
     Ok(Some(Remote::Http(Http { url: source.to_owned(), filename, checksum: None })))
+}
+
+/// Reads the text that names a build context; `None` if it does not name a git repository. Beside what `ADD` takes, a
+/// context may be `github.com/…`, which cannot be told from a path.
+///
+/// # Errors
+/// If it is the address of a repository with a query that makes no sense.
+pub fn git_context(text: &str) -> Result<Option<Git>, String> {
+    let with_scheme = text.starts_with("github.com/").then(|| format!("https://{text}"));
+    let parts = match &with_scheme {
+        Some(address) => self::address(address),
+        None => git_address(text),
+    };
+    let Some(parts) = parts else { return Ok(None) };
+    let (mut git, keep) = git(&parts)?;
+    git.keep_git_dir = keep.unwrap_or(false);
+    Ok(Some(git))
 }
 
 /// Checks a digest, `algorithm:hex`. The texts are those of go-digest.
@@ -118,13 +136,16 @@ fn git(parts: &Address<'_>) -> Result<(Git, Option<bool>), String> {
     let (reference, subdir) = parts.fragment.split_once(':').unwrap_or((parts.fragment, ""));
     let subdir = path::clean(&format!("/{subdir}"));
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let (remote, credentials) = take_credentials(parts.remote);
     let mut git = Git {
-        remote: parts.remote.to_owned(),
+        remote: remote.into_owned(),
+        credentials,
         reference: some(&decode(reference)),
         subdir: some(&decode(subdir.trim_start_matches('/'))),
         checksum: None,
         keep_git_dir: false,
         submodules: true,
+        mtime: Mtime::default(),
         fetch_by_commit: false,
     };
     let mut keep = None;
@@ -153,7 +174,8 @@ fn git(parts: &Address<'_>) -> Result<(Git, Option<bool>), String> {
             "tag" => tag = Some(with_prefix("refs/tags/", &value)),
             "branch" => branch = Some(with_prefix("refs/heads/", &value)),
             "checksum" | "commit" => git.checksum = Some(value),
-            "mtime" if matches!(value.as_str(), "checkout" | "commit") => {}
+            "mtime" if value == "checkout" => git.mtime = Mtime::Checkout,
+            "mtime" if value == "commit" => git.mtime = Mtime::Commit,
             "mtime" => {
                 let value = go::quote(&value);
                 return Err(format!("invalid mtime value: {value} (must be \"checkout\" or \"commit\")"));
@@ -187,11 +209,6 @@ fn with_prefix(prefix: &str, name: &str) -> String {
     if name.starts_with(prefix) { name.to_owned() } else { format!("{prefix}{name}") }
 }
 
-/// A text without percent signs that stand for other characters; one that would be no text then stays.
-fn decode(text: &str) -> String {
-    String::from_utf8(url::decode(text)).unwrap_or_else(|_| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +218,29 @@ mod tests {
             Ok(Some(Remote::Git(git, _))) => git,
             other => panic!("{source}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn contexts_may_leave_out_the_scheme() {
+        let remote = |text| git_context(text).map(|git| git.map(|git| (git.remote, git.reference, git.subdir)));
+        let found = |remote: &str, reference: Option<&str>, subdir: Option<&str>| {
+            Ok(Some((remote.to_owned(), reference.map(str::to_owned), subdir.map(str::to_owned))))
+        };
+        assert_eq!(remote("github.com/a/b"), found("https://github.com/a/b", None, None));
+        assert_eq!(remote("github.com/a/b#v1:c/d"), found("https://github.com/a/b", Some("v1"), Some("c/d")));
+        assert_eq!(remote("git://h/a?ref=x"), found("git://h/a", Some("x"), None));
+        assert_eq!(remote("git@h:a#:d"), found("git@h:a", None, Some("d")));
+        for other in [".", "./github.com/a", "https://h/a.tar.gz", "gitlab.com/a/b", "file:///a.git"] {
+            assert_eq!(remote(other), Ok(None), "{other}");
+        }
+        assert!(remote("https://h/a.git?what=x").is_err());
+    }
+
+    #[test]
+    fn credentials_are_kept_apart() {
+        let git = git_of("https://ann:secret@h/a.git#v1");
+        assert_eq!(git.remote, "https://h/a.git");
+        assert_eq!(git.credentials.map(|found| found.password).as_deref(), Some("secret"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::link::Task;
 use super::remote::{self, Remote};
 use super::walk::{StageWalk, Step};
+use crate::address::redact;
 use crate::ast::{Add, Body, Copy, CopySources, KeepGitDir, RemoteUnpack, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ignore::Ignore;
@@ -132,7 +133,7 @@ impl StageWalk<'_> {
         let inline = copied.inline.iter().map(|inline| format!("<<{}", inline.name));
         for text in paths.iter().cloned().chain(inline).chain([destination.clone()]) {
             created_by.push(' ');
-            created_by.push_str(&text);
+            created_by.push_str(&redact(&text));
         }
         created_by.push_str(" # buildkit");
         let operation = Operation::Copy(operation::Copy {

@@ -12,6 +12,7 @@ use super::link::{Provenance, Task};
 use super::outline::StageUsage;
 use super::reach::Reach;
 use super::stage::StageSyntax;
+use crate::address::redact;
 use crate::ast::{Command, Instruction, Word};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{ContainerConfig, History};
@@ -90,14 +91,19 @@ fn begin(facts: &Facts<'_>, id: StageId, walked: &Walked, findings: &mut Vec<Dia
     let wanted = header.platform.as_ref().unwrap_or(target);
     match &header.base {
         Meaning::Scratch => (ImageState::empty(target), Tree::Scratch),
-        Meaning::Context(name) => {
+        Meaning::Context(_) | Meaning::Git(_) => {
             // A folder that stands in for a stage says nothing; one that is a base is like an empty image.
             let image = if header.is_replaced {
                 ImageState::from_config(ContainerConfig::default(), None, wanted)
             } else {
                 ImageState::empty(wanted)
             };
-            (image, Tree::Context(Context { name: Some(name.clone()) }))
+            let tree = match &header.base {
+                Meaning::Git(git) => Tree::Git(git.clone()),
+                Meaning::Context(name) => Tree::Context(Context { name: Some(name.clone()) }),
+                Meaning::Scratch | Meaning::Stage(_) | Meaning::Image(_) => unreachable!("matched above"),
+            };
+            (image, tree)
         }
         Meaning::Stage(base) => {
             let inherited = walked.stages.get(base.0).and_then(Option::as_ref).map(|base| base.image.inherited());
@@ -202,8 +208,11 @@ impl<'w> StageWalk<'w> {
 
     /// The tree that a stage starts from. Files from outside become a layer of their own, so that the image has them.
     fn enter(&mut self, base: Tree, instruction: &Instruction) -> Tree {
-        let Tree::Context(context) = base else { return base };
-        let name = format!("FROM {}", context.name.as_deref().unwrap_or("context"));
+        let name = match &base {
+            Tree::Context(context) => format!("FROM {}", context.name.as_deref().unwrap_or("context")),
+            Tree::Git(git) => format!("FROM {}", git.remote),
+            Tree::Scratch | Tree::Stage(_) | Tree::Image(_) | Tree::Inline(_) | Tree::Http(_) => return base,
+        };
         let operation = Operation::Copy(Copy {
             sources: vec![CopySource { input: 1, path: ".".to_owned() }],
             destination: "/".to_owned(),
@@ -215,7 +224,7 @@ impl<'w> StageWalk<'w> {
             exclude: Vec::new(),
         });
         let origin = Origin { stage: self.label().to_owned(), line: self.line(instruction), name: name.clone() };
-        self.statements.push(Statement { operation, inputs: vec![Tree::Context(context)], origin });
+        self.statements.push(Statement { operation, inputs: vec![base], origin });
         self.commit(name, Layer::OfLastStatement);
         Tree::Scratch
     }
@@ -315,6 +324,7 @@ impl<'w> StageWalk<'w> {
             Meaning::Stage(_) => return Err(TooEarly),
             Meaning::Image(reference) => image_tree(self.facts, reference, &self.facts.request.platform),
             Meaning::Context(name) => Tree::Context(Context { name: Some(name.clone()) }),
+            Meaning::Git(git) => Tree::Git(git.clone()),
         })
     }
 
@@ -394,7 +404,7 @@ pub(super) fn is_never_set(name: &str) -> bool {
     matches!(name, "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE")
 }
 
-/// An instruction as people know it: its name in capitals, and single spaces.
+/// An instruction as people know it: its name in capitals, single spaces, and no credentials.
 fn one_line(instruction: &Instruction) -> String {
     let text = instruction.line.text().trim_start();
     let mut line = String::with_capacity(text.len());
@@ -403,5 +413,5 @@ fn one_line(instruction: &Instruction) -> String {
         line.push(' ');
         line.push_str(word);
     }
-    line
+    redact(&line).into_owned()
 }

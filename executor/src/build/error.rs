@@ -12,7 +12,7 @@ use crate::op::copy::owner::OwnerError;
 use crate::op::copy::source::SelectError;
 use crate::op::copy::write::WriteError;
 use crate::op::run;
-use crate::{change, http, layer, overlay, registry, select};
+use crate::{change, git, http, layer, overlay, registry, select};
 
 /// What ends a build. Everything that was finished before is in the store.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum Error {
     /// A file cannot be fetched.
     #[error(transparent)]
     Http(#[from] http::error::Error),
+    /// A git repository cannot be had.
+    #[error(transparent)]
+    Git(git::Error),
     /// A command failed or could not be run.
     #[error(transparent)]
     Run(#[from] run::Error),
@@ -98,6 +101,7 @@ impl Error {
             Self::Layer(error) => error.fault(),
             Self::Registry(error) => error.fault(),
             Self::Http(error) => error.fault(),
+            Self::Git(error) => error.fault(),
             Self::Selection(error) => error.fault(),
             Self::Run(error) => error.fault(),
             Self::Select(SelectError::System { .. })
@@ -125,6 +129,7 @@ impl Error {
                  meant to be so large, do not use it"
                     .to_owned(),
             ),
+            Self::Git(error) => error.help().or_else(|| help_if_full(error)).map(str::to_owned),
             Self::Run(error) => error.help(),
             Self::Http(error) => error.help().or_else(|| help_if_full(error).map(str::to_owned)),
             Self::Select(SelectError::NotFound(path)) => Some(match scheme(path) {
@@ -152,4 +157,13 @@ fn scheme(path: &str) -> Option<&str> {
     let (scheme, _) = path.trim_start_matches('/').split_once(":/")?;
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_letter)).then_some(scheme)
+}
+
+impl From<git::Error> for Error {
+    fn from(error: git::Error) -> Self {
+        match error {
+            git::Error::Cancelled => Self::Cancelled,
+            error => Self::Git(error),
+        }
+    }
 }

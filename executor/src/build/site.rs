@@ -14,6 +14,7 @@ use super::error::Error;
 use super::event::Listener;
 use super::folders::{Fetch, fetch_layer, folders};
 use super::tree::Tree;
+use crate::git;
 use crate::image::local::LocalImage;
 use crate::registry::client::Client;
 use crate::root::Root;
@@ -29,6 +30,8 @@ pub struct Site<'a> {
     pub fetch: Fetch<'a>,
     /// Who asks servers for files; `None`: nobody may.
     pub client: Option<&'a Client>,
+    /// Asks and fetches from git repositories.
+    pub git: &'a git::Client,
     /// The contexts, by name; the build context has none.
     pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
     /// The surroundings of every command.

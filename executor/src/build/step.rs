@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use layercake_cache::ContentKey;
-use layercake_compiler::operation::{MakeDir, Operation, Run};
+use layercake_compiler::operation::{Git, MakeDir, Operation, Run};
 use layercake_compiler::plan::{Plan, Step, StepId};
 
 use super::cancel::Cancel;
@@ -15,7 +15,7 @@ use super::record;
 use super::site::{Reuse, Site};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
-use crate::op::{copy, http, make_dir, run};
+use crate::op::{copy, git, http, make_dir, run};
 
 /// Carries out one step of `plan`, given the products of its inputs.
 ///
@@ -37,6 +37,7 @@ enum Action<'a> {
     Copy(copy::Sources<'a>),
     Run(&'a Run),
     MakeDir(&'a MakeDir),
+    Git(&'a Git),
 }
 
 fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {
@@ -51,7 +52,10 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
             let made = http::bring(operation, step.id, (site.reuse)(step), site, cancel)?;
             return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
         }
-        Operation::Git(_) => return Err(Error::NotBuilt("`ADD` of a git repository")),
+        Operation::Git(operation) => {
+            git::describe(operation, site, cancel, &mut ingredients)?;
+            Action::Git(operation)
+        }
         Operation::Copy(operation) => {
             let sources = copy::Sources::find(operation, inputs, site)?;
             sources.describe(below(), site, &mut ingredients)?;
@@ -67,7 +71,9 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
         }
     };
     let made = made(step, &action, site, cancel, inputs, &ingredients.key())?;
-    Ok(Product::Tree(below().with(&made.change), Some(made)))
+    // What has no inputs begins from nothing.
+    let below = inputs.first().map_or_else(Tree::scratch, |_| below().clone());
+    Ok(Product::Tree(below.with(&made.change), Some(made)))
 }
 
 /// What a step changed: the remembered change set, or a new one.
@@ -125,16 +131,17 @@ fn apply(
     cancel: &Cancel,
     inputs: &[Product],
 ) -> Result<Change, Error> {
-    let below = &inputs[0];
-    let lowers = match (action, below.tree()) {
+    let lowers = match (action, inputs.first()) {
         // A linked copy is made apart from the tree below.
         (Action::Copy(sources), _) if sources.is_apart() => Vec::new(),
-        (_, tree) => site.folders(tree.expect("input 0 of these operations is a tree"))?,
+        (_, None) => Vec::new(),
+        (_, Some(below)) => site.folders(below.tree().expect("input 0 of these operations is a tree"))?,
     };
     let workspace = Workspace::new(site.store, lowers)?;
     match action {
-        Action::Copy(sources) => sources.apply(&workspace, below, site)?,
+        Action::Copy(sources) => sources.apply(&workspace, &inputs[0], site)?,
         Action::MakeDir(operation) => make_dir::apply(operation, &workspace)?,
+        Action::Git(operation) => git::apply(operation, &workspace, site, cancel)?,
         Action::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel)?,
     }
     workspace.finish(site.store)

@@ -39,6 +39,12 @@ impl Workspace {
         Overlay { lowers: self.below.clone(), upper: Some(upper) }
     }
 
+    /// The folder that is written to, where there is nothing below it.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.upper()
+    }
+
     /// Takes what was written as a change set and stores it. The overlay is no longer mounted.
     ///
     /// # Errors

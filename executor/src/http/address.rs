@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use layercake_compiler::url::{decode, redacted};
+use layercake_compiler::address::{decode_bytes, redact};
 use ureq::http::{HeaderValue, Uri};
 
 use super::error::Error;
@@ -30,9 +30,9 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         if !matches!(scheme.as_deref(), Some("http" | "https")) {
-            return Err(Error::Scheme(redacted(text)));
+            return Err(Error::Scheme(redact(text).into_owned()));
         }
-        let wrong = |problem: String| Error::Address { address: redacted(text), problem };
+        let wrong = |problem: String| Error::Address { address: redact(text).into_owned(), problem };
         let (scheme, rest) = text.split_once("://").expect("it has just been found");
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -47,9 +47,9 @@ impl Address {
         let encoded = encode(path);
         let uri = format!("{}://{host}{encoded}", scheme.to_ascii_lowercase()).parse::<Uri>();
         let uri = uri.map_err(|error| wrong(error.to_string()))?;
-        let authorization = user.map(|user| header(&format!("Basic {}", STANDARD.encode(decode(user)))));
+        let authorization = user.map(|user| header(&format!("Basic {}", STANDARD.encode(decode_bytes(user)))));
         let authorization = authorization.transpose().map_err(|()| wrong("its password cannot be sent".to_owned()))?;
-        Ok(Self { text: text.to_owned(), uri, shown: redacted(text), authorization })
+        Ok(Self { text: text.to_owned(), uri, shown: redact(text).into_owned(), authorization })
     }
 
     /// The same, asked for with what the secrets say about its host: `HTTP_AUTH_TOKEN_<host>`, which is sent as a bearer

@@ -1,6 +1,9 @@
 //! What can go wrong with stored images and with archives of images.
 
+use std::path::PathBuf;
+
 use layercake_cache::{Digest, Error as StoreError};
+use layercake_compiler::platform::Platform;
 
 use crate::fault::{Fault, PathError, reason};
 use crate::image::document::DocumentError;
@@ -43,6 +46,14 @@ pub enum Error {
     Archive {
         /// The archive's name as the caller knows it.
         archive: String,
+        /// What is wrong with it.
+        problem: ArchiveProblem,
+    },
+    /// A layout from which an image cannot be taken.
+    #[error("cannot take an image from the OCI layout `{}`: {problem}", folder.display())]
+    Layout {
+        /// The layout's folder.
+        folder: PathBuf,
         /// What is wrong with it.
         problem: ArchiveProblem,
     },
@@ -150,6 +161,25 @@ pub enum ArchiveProblem {
     /// A decompressor that is not installed.
     #[error("it is compressed by {0}, and the program `{0}` is not installed")]
     NoDecompressor(&'static str),
+    /// A folder that is no layout.
+    #[error("it is no layout: it has no file `index.json`")]
+    NotALayout,
+    /// A tag that no image has.
+    #[error("it has no image with the tag `{tag}`{}", known_tags(known))]
+    NoTag {
+        /// What was asked for.
+        tag: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// No image is for the platform.
+    #[error("it has no image for {wanted}, only for {}", platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    NotFor {
+        /// What was asked for.
+        wanted: Box<Platform>,
+        /// Those there are.
+        platforms: Vec<Platform>,
+    },
     /// It holds nothing.
     #[error("it holds no image")]
     Empty,
@@ -171,6 +201,10 @@ fn hint(root_file_system: RootFileSystem) -> &'static str {
     }
 }
 
+fn known_tags(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!("; there are {}", known.join(", ")) }
+}
+
 fn list(digests: &[Digest]) -> String {
     digests.iter().map(|digest| format!("`{digest}`")).collect::<Vec<_>>().join(", ")
 }
@@ -180,10 +214,12 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Archive { problem, .. } | Self::Import { problem, .. } => match problem {
-                ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_) => Fault::Environment,
-                _ => Fault::Input,
-            },
+            Self::Archive { problem, .. } | Self::Import { problem, .. } | Self::Layout { problem, .. } => {
+                match problem {
+                    ArchiveProblem::Read(_) | ArchiveProblem::NoDecompressor(_) => Fault::Environment,
+                    _ => Fault::Input,
+                }
+            }
             // The user named an archive that is not there.
             Self::Path(error) if error.source.kind() == std::io::ErrorKind::NotFound => Fault::Input,
             Self::Store(_) | Self::Path(_) | Self::Write(_) => Fault::Environment,

@@ -6,11 +6,13 @@ use layercake_cache::Store;
 use layercake_compiler::{BaseImage, BaseRequest, Bases};
 use layercake_executor::build::site;
 use layercake_executor::image::local::{Images, LocalImage};
+use layercake_executor::image::pick::LayoutReference;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event;
 
 use super::Inputs;
+use super::context::OCI_LAYOUT;
 use crate::failure::Failure;
 use crate::terminal::paint::Paint;
 use crate::terminal::{diagnostic, output};
@@ -69,6 +71,9 @@ impl Resolver<'_> {
     }
 
     fn one(&self, request: &BaseRequest) -> Result<LocalImage, Failure> {
+        if let Some(layout) = request.reference.strip_prefix(OCI_LAYOUT) {
+            return Ok(LayoutReference::parse(layout).bring(self.store, &request.platform)?);
+        }
         let reference: Reference = request.reference.parse().map_err(Failure::input)?;
         let images = Images::new(self.store);
         let stored = images.resolve(&reference, &request.platform)?;

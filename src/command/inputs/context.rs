@@ -3,18 +3,19 @@
 
 mod archive;
 mod folder;
+pub(super) mod git;
 mod http;
 mod stdin;
 
 use std::path::{Path, PathBuf};
 
-use layercake_compiler::ignore::Ignore;
 use layercake_compiler::NamedContext;
+use layercake_compiler::ignore::Ignore;
+use layercake_compiler::operation::Git;
 use layercake_executor::build::site::ContextFolder;
 
-use super::arguments;
+use super::{Fetching, arguments};
 use crate::failure::Failure;
-use crate::settings::Settings;
 pub use archive::Unpacked;
 
 /// What was found.
@@ -47,23 +48,22 @@ enum Kind<'a> {
     /// A folder of this machine.
     Folder(&'a Path),
     /// A git repository.
-    Git,
+    Git(Git),
     /// A file on a server: a tar, or a Dockerfile.
     Http,
 }
 
-fn kind(context: &str) -> Kind<'_> {
-    let is_git = ["git://", "git@", "ssh://", "github.com/"].iter().any(|prefix| context.starts_with(prefix));
-    let is_http = is_url(context);
-    let path = context.split(['?', '#']).next().unwrap_or_default();
-    match context {
+fn kind(context: &str) -> Result<Kind<'_>, Failure> {
+    Ok(match context {
         "-" => Kind::StandardInput,
         // What is there is meant, whatever it is called.
         folder if Path::new(folder).is_dir() => Kind::Folder(Path::new(folder)),
-        _ if is_git || is_http && path.ends_with(".git") => Kind::Git,
-        _ if is_http => Kind::Http,
-        folder => Kind::Folder(Path::new(folder)),
-    }
+        _ => match git::parse(context)? {
+            Some(git) => Kind::Git(git),
+            None if is_url(context) => Kind::Http,
+            None => Kind::Folder(Path::new(context)),
+        },
+    })
 }
 
 /// Whether this is the address of a file on a server.
@@ -72,29 +72,34 @@ fn is_url(text: &str) -> bool {
 }
 
 /// Finds the Dockerfile and the context that the arguments name.
-pub(super) fn locate(arguments: &arguments::Inputs, settings: &Settings) -> Result<Place, Failure> {
+pub(super) fn locate(arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Place, Failure> {
     let context = arguments.context.as_str();
-    match kind(context) {
+    let settings = fetching.settings;
+    match kind(context)? {
         Kind::StandardInput => stdin::locate(arguments, settings),
         Kind::Folder(folder) => folder::locate(folder, arguments, settings),
-        Kind::Git => Err(Failure::not_built(format!("`{context}`, a context from elsewhere,"))),
+        Kind::Git(git) => git::locate(git, arguments, fetching),
         Kind::Http => http::locate(context, arguments, settings),
     }
 }
 
-/// A named context: files, an image, or another target.
-pub(super) fn named(value: &str, arguments: &arguments::Inputs, settings: &Settings) -> Result<Named, Failure> {
+/// What the name of an image in a layout begins with.
+pub(super) const OCI_LAYOUT: &str = "oci-layout://";
+
+/// A named context: files, an image, a git repository, or another target.
+pub(super) fn named(value: &str, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Named, Failure> {
     if let Some(reference) = value.strip_prefix("docker-image://") {
         return Ok((NamedContext::Image(reference.to_owned()), None));
     }
     if let Some(target) = value.strip_prefix("target:") {
         return Ok((NamedContext::Stage(target.to_owned()), None));
     }
-    let not_built = || Failure::not_built(format!("`--build-context` from `{value}`"));
-    let opened = match kind(value) {
-        _ if value.starts_with("oci-layout://") => return Err(not_built()),
-        Kind::Git => return Err(not_built()),
-        Kind::Http => http::named(value, arguments, settings)?,
+    if value.starts_with(OCI_LAYOUT) {
+        return Ok((NamedContext::Image(value.to_owned()), None));
+    }
+    let opened = match kind(value)? {
+        Kind::Git(git) => return Ok((NamedContext::Git(git), None)),
+        Kind::Http => http::named(value, arguments, fetching.settings)?,
         // A folder may be called `-`.
         Kind::StandardInput => folder::named(Path::new(value))?,
         Kind::Folder(folder) => folder::named(folder)?,

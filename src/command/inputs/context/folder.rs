@@ -70,7 +70,11 @@ pub(super) struct Dockerfile {
     pub(super) ignore: Option<Ignore>,
 }
 
-fn dockerfile(folder: &Path, arguments: &arguments::Inputs, settings: &Settings) -> Result<Dockerfile, Failure> {
+pub(super) fn dockerfile(
+    folder: &Path,
+    arguments: &arguments::Inputs,
+    settings: &Settings,
+) -> Result<Dockerfile, Failure> {
     let path = match arguments.file.as_deref() {
         Some(file) if file == Path::new("-") => return stdin::dockerfile(),
         Some(file) if file.to_str().is_some_and(is_url) => {
