@@ -55,7 +55,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         inputs.compile(&Resolver { store: &store, client: client.as_ref(), freshness }, paint)?;
     let plan = &compilation.plan;
 
-    let surroundings = surroundings::read(arguments, &settings)?;
+    let surroundings = surroundings::read(arguments, &settings, &store)?;
     let progress = Progress::new(plan, (!arguments.quiet).then_some(arguments.progress), paint);
     let listener = |event: Event<'_>| progress.event(event);
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);

@@ -16,7 +16,7 @@ use layercake_compiler::{
 use layercake_executor::build::site::{self, ContextFolder};
 
 pub use bases::{Freshness, Resolver};
-pub use values::{bytes, host_line, key_value, limit, secret};
+pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
@@ -193,7 +193,6 @@ fn not_built(arguments: &arguments::Inputs) -> Result<(), Failure> {
         ("--cache-to", !arguments.cache_to.is_empty()),
         ("-O", arguments.optimize.is_some()),
         ("--pass", !arguments.pass.is_empty()),
-        ("--ssh", !arguments.ssh.is_empty()),
     ];
     match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
         Some((name, _)) => Err(Failure::not_built(format!("`{name}`"))),

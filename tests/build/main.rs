@@ -7,9 +7,13 @@ mod support;
 
 mod cache;
 mod context;
+mod devices;
 mod host;
 mod language;
+mod limits;
 mod mounts;
+mod run;
 mod sharing;
+mod ssh;
 mod surroundings;
 mod together;
