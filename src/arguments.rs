@@ -3,6 +3,7 @@
 pub mod build;
 pub mod images;
 pub mod inputs;
+pub mod resources;
 
 use clap::{Parser, Subcommand, ValueEnum};
 

@@ -8,6 +8,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use layercake_executor::cdi;
 use layercake_executor::engine::Client;
 use layercake_executor::registry::settings::Proxies;
 
@@ -52,6 +53,8 @@ pub struct Host {
     pub files: Vec<(PathBuf, String)>,
     /// Names and values.
     pub env: Vec<(String, String)>,
+    /// The folders that describe CDI devices.
+    pub cdi_folders: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -75,6 +78,7 @@ impl Settings {
             host: Host {
                 files: user.host.files.iter().map(|text| host_file(text)).collect::<Result<_, _>>()?,
                 env: user.host.env.iter().filter_map(|text| assignment(text)).collect(),
+                cdi_folders: user.host.cdi_spec_dirs.unwrap_or_else(|| cdi::FOLDERS.map(PathBuf::from).to_vec()),
             },
             jobs: project.build.jobs.or(user.build.jobs).map_or(JOBS, std::num::NonZero::get),
             load: project.build.load.or(user.build.load),

@@ -35,5 +35,5 @@ mod user;
 pub use control::{Killer, Running, Standard, start, start_connected};
 pub use failure::{Error, Failure};
 pub use outcome::{End, Outcome};
-pub use spec::{Access, Host, Limit, Mount, MountKind, Network, Resource, Spec, TerminalSize};
+pub use spec::{Access, DeviceGuard, Host, Limit, Mount, MountKind, Network, Resource, Spec, TerminalSize};
 pub use supervisor::hook;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::resources::{Allow, Resources};
+
 /// What is built from.
 #[derive(Debug, Args)]
 pub struct Inputs {
@@ -36,7 +38,7 @@ pub struct Inputs {
     /// Give the build a secret: `id=ID[,src=FILE|,env=NAME]`.
     #[arg(long, value_name = "SECRET")]
     pub secret: Vec<String>,
-    /// Give the build an SSH agent or key: `default|ID[=SOCKET|KEY]`.
+    /// Give the build an SSH agent or keys: `default|ID[=SOCKET|KEY[,KEY]]`.
     #[arg(long, value_name = "SSH")]
     pub ssh: Vec<String>,
     /// Add a line to /etc/hosts of every RUN.
@@ -51,9 +53,11 @@ pub struct Inputs {
     /// A resource limit of every RUN, such as nofile=1024:2048.
     #[arg(long, value_name = "TYPE=SOFT[:HARD]")]
     pub ulimit: Vec<String>,
-    /// Allow what is forbidden by default.
-    #[arg(long, value_name = "WHAT", value_parser = ["network.host", "security.insecure"])]
-    pub allow: Vec<String>,
+    #[command(flatten)]
+    pub resources: Resources,
+    /// Allow what is forbidden by default: `network.host`, `security.insecure`, `device[=NAME]`.
+    #[arg(long, value_name = "WHAT")]
+    pub allow: Vec<Allow>,
     /// Show a file or folder of this machine to every RUN, read-only: what apt or pip need to reach their mirrors.
     /// Nothing of it stays in the image, and it is no part of any key.
     #[arg(long, value_name = "PATH[:TARGET]")]

@@ -57,7 +57,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let plan = &compilation.plan;
     let epoch = compilation.program.source_date_epoch;
 
-    let surroundings = surroundings::read(arguments, &settings)?;
+    let surroundings = surroundings::read(arguments, &settings, &store)?;
     let progress = Progress::new(plan, show, paint);
     let listener = |event: Event<'_>| progress.event(event);
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);

@@ -17,7 +17,7 @@ use layercake_executor::build::site::{self, ContextFolder};
 use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
-pub use values::{bytes, host_line, key_value, limit, secret};
+pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
 use crate::arguments::build::Progress;
 use crate::arguments::inputs as arguments;
@@ -234,7 +234,6 @@ fn not_built(arguments: &arguments::Inputs) -> Result<(), Failure> {
         ("--cache-to", !arguments.cache_to.is_empty()),
         ("-O", arguments.optimize.is_some()),
         ("--pass", !arguments.pass.is_empty()),
-        ("--ssh", !arguments.ssh.is_empty()),
     ];
     match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
         Some((name, _)) => Err(Failure::not_built(format!("`{name}`"))),

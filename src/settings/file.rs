@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use layercake_executor::engine::Client;
 use layercake_executor::fault::reason;
@@ -35,13 +35,15 @@ pub struct Build {
 }
 
 /// What of this machine every `RUN` may see.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Host {
     /// `PATH` or `PATH:TARGET`.
     pub files: Vec<String>,
     /// `NAME` or `NAME=VALUE`.
     pub env: Vec<String>,
+    /// The folders that describe CDI devices, if not the usual ones.
+    pub cdi_spec_dirs: Option<Vec<PathBuf>>,
 }
 
 /// How to speak with a registry.
@@ -80,7 +82,7 @@ impl File {
             Failure::input(format!("`{}` is not right:\n{}", path.display(), error.to_string().trim_end()))
         })?;
         // Whoever can write to a repository could otherwise read every file of those who build it.
-        if origin == Origin::Project && !(file.host.files.is_empty() && file.host.env.is_empty()) {
+        if origin == Origin::Project && file.host != Host::default() {
             return Err(Failure::input(format!("`{}` has a section `[host]`", path.display()))
                 .help("move it to your own `config.toml`: a project may not show files of your machine to its build"));
         }

@@ -28,5 +28,10 @@ pub fn line(text: &str) -> Result<(), Failure> {
 
 /// Tells the user something on standard error. That nobody listens is no reason to stop.
 pub fn tell(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    tell_bytes(text.as_bytes());
+}
+
+/// The same for what a command wrote, which need not be text.
+pub fn tell_bytes(bytes: &[u8]) {
+    let _ = io::stderr().lock().write_all(bytes);
 }

@@ -7,10 +7,14 @@ mod support;
 
 mod cache;
 mod context;
+mod devices;
 mod host;
 mod hostile;
 mod language;
+mod limits;
 mod mounts;
+mod run;
 mod sharing;
+mod ssh;
 mod surroundings;
 mod together;

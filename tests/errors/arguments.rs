@@ -60,7 +60,6 @@ fn what_is_not_built_says_so() {
         "build --cache-to=type=inline ctx",
         "build -O2 ctx",
         "build --pass=prune=off ctx",
-        "build --ssh=default ctx",
         "build --sbom ctx",
         "build --provenance=true ctx",
         "build --timings ctx",

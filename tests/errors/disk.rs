@@ -22,6 +22,7 @@ const SCRIPT: &str = r#"
     call archive build -o type=oci,dest=small.tar small
     rm -f big/ballast
     call less build -t less big
+    call full build -t full full
     find "$LAYERCAKE_HOME/tmp" -mindepth 1 | wc -l
 "#;
 
@@ -44,6 +45,7 @@ fn on_disk_of(home: &Home, kibibytes: u32) -> Vec<(String, i32)> {
 fn home() -> Option<Home> {
     let home = Home::with_base()?;
     home.write("small/Dockerfile", "FROM base\nRUN echo small > /small\n");
+    home.write("full/Dockerfile", "FROM base\nRUN head -c 20000000 /dev/urandom > /noise\n");
     home.write("big/Dockerfile", "FROM base\nRUN head -c 100000 /dev/urandom > /noise\nCOPY . /big/\n");
     Some(home)
 }
@@ -88,6 +90,15 @@ fn it_ends_the_build_and_nothing_else() {
         .join("\n")
         + "\n";
     assert_transcript("errors", "full-disk", &home, &ran);
+}
+
+#[test]
+fn a_command_that_fills_it_is_told_so() {
+    let Some(home) = home() else { return };
+    let calls = on_disk_of(&home, 9000);
+    assert_eq!(calls.last(), Some(&("full".to_owned(), 1)));
+    let said = stderr(&home, "full", 1).stderr;
+    assert!(said.contains("make room on the disk of the store") && said.contains("there is no room left in"), "{said}");
 }
 
 #[test]

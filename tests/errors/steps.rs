@@ -8,7 +8,6 @@ fn a_command_fails() {
     let Some(home) = Home::with_base() else { return };
     assert_build_fails(&home, "FROM base\n\nRUN echo before >&2; \\\n    echo why; exit 7\n", 1, "run-fails");
     assert_build_fails(&home, "FROM base\nRUN seq 1 100; false\n", 1, "run-fails-after-many-lines");
-    assert_build_fails(&home, "FROM base\nRUN sh -c 'kill -9 $$'; exit $?\n", 1, "run-is-killed");
     assert_build_fails(
         &home,
         "FROM base AS build\nRUN false\nFROM base\nCOPY --from=build /x /\n",

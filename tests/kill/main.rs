@@ -113,7 +113,8 @@ fn asleep() -> Option<(Home, Child, String)> {
     let home = Home::with_base()?;
     // The home's name makes the command one that nobody else runs.
     let name = home.path("").file_name().unwrap().to_string_lossy().replace("layercake-test-", "sleeper-");
-    let script = format!("sh -c 'sleep 600; : {name}' & sh -c 'sleep 600; : {name}'; :");
+    // One of the two has lost its parent and does not care for signals.
+    let script = format!("(trap '' INT TERM HUP; sh -c 'sleep 600; : {name}' &); sh -c 'sleep 600; : {name}'; :");
     home.write("ctx/Dockerfile", format!("FROM base AS a\nRUN {script}\nFROM base AS b\nRUN {script} b\nFROM base\nCOPY --from=a /etc/group /a\nCOPY --from=b /etc/group /b\n"));
     let build = start(&home, &["build", "ctx"].map(str::to_owned));
     let start = Instant::now();

@@ -122,7 +122,7 @@ fn a_bomb_ends_in_an_error_and_not_in_a_full_disk() {
         let mut command = machine::in_mount_namespace("sh");
         home.furnish(&mut command);
         let ran = run(command.args(["-c", SCRIPT, "sh"]).arg(program()).args([context, input]));
-        assert!(ran.stdout.contains("status 2"), "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("status 3"), "{}{}", ran.stdout, ran.stderr);
         assert!(ran.stderr.contains("there is no room for `zeros`"), "{}", ran.stderr);
         let free: u64 = ran.stdout.lines().last().unwrap().trim().parse().unwrap();
         assert!(free > 300, "{free} MiB are left: it was not cleaned up");

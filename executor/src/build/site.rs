@@ -14,6 +14,8 @@ use super::error::Error;
 use super::event::Listener;
 use super::folders::{Fetch, fetch_layer, folders};
 use super::tree::Tree;
+use crate::agent::Agent;
+use crate::cgroup;
 use crate::git;
 use crate::image::local::LocalImage;
 use crate::registry::client::Client;
@@ -70,7 +72,7 @@ pub struct ContextFolder {
 }
 
 /// What every command gets that the plan does not say.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Surroundings {
     /// The name that the machine has for it.
     pub hostname: String,
@@ -89,17 +91,52 @@ pub struct Surroundings {
     pub env: Vec<(String, String)>,
     /// Secrets by id.
     pub secrets: BTreeMap<String, Vec<u8>>,
+    /// SSH agents by id.
+    pub agents: BTreeMap<String, Agent>,
+    /// The control group that those of commands are made in; `None`: they are in that of the program.
+    pub groups: Option<cgroup::Parent>,
+    /// The folders that describe CDI devices.
+    pub cdi_folders: Vec<PathBuf>,
     /// What is allowed that is forbidden by default.
     pub allowed: Allowed,
 }
 
 /// What is allowed that is forbidden by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// `RUN --network=host` where the build's network is none.
     pub host_network: bool,
     /// `RUN --security=insecure`.
     pub insecure: bool,
+    /// `RUN --device`.
+    pub devices: AllowedDevices,
+}
+
+/// The devices that commands may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AllowedDevices {
+    /// None.
+    #[default]
+    None,
+    /// All.
+    All,
+    /// Those of these names, or of these kinds.
+    Named(Vec<String>),
+}
+
+impl AllowedDevices {
+    /// Whether a device may be used, by its full name, `vendor.example/class=name`.
+    #[must_use]
+    pub fn allow(&self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Named(names) => {
+                let kind = name.split('=').next().unwrap_or_default();
+                names.iter().any(|allowed| allowed == name || allowed.strip_suffix("=*").unwrap_or(allowed) == kind)
+            }
+        }
+    }
 }
 
 impl Site<'_> {

@@ -9,6 +9,7 @@ use super::outbound::{self, NoPasta, Outbound};
 use super::port::Port;
 use super::proxy::{self, Proxy};
 use super::{input, signal, terminal};
+use crate::cgroup;
 use crate::fault::reason;
 use crate::sandbox::{self, Outcome, Running, Spec, Standard};
 
@@ -75,6 +76,11 @@ pub fn run(container: &Container, mut notice: impl FnMut(Notice)) -> Result<Outc
     let mut listening = proxy::listen(&container.ports)?;
     let caught = signal::catch().map_err(system("catch signals"))?;
     let mut spec = container.spec.clone();
+    // It opens no devices but those that it was given. Where there is no group for that, its mounts see to it.
+    let group = cgroup::Parent::for_devices().and_then(|parent| parent.make().ok());
+    if let Some(group) = &group {
+        group.take(&mut spec);
+    }
     spec.terminal = (container.streams == Streams::Terminal).then(terminal::size);
     let mut ways: (Option<Outbound>, Option<Proxy>) = (None, None);
     let running = sandbox::start_connected(&spec, standard(container.streams)?, |namespace| {

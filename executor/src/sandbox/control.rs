@@ -1,5 +1,6 @@
 //! The parent's side: starts the supervisor, and hears from it.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -75,6 +76,11 @@ pub fn start_connected(
         .spawn()
         .map_err(|source| Error::Control { operation: "start", source })?;
     let mut supervisor = Supervisor { process, socket: Some(socket) };
+    if let Some(group) = &spec.cgroup {
+        // It waits for an order, so nothing of it can have been missed.
+        fs::write(group.join("cgroup.procs"), supervisor.process.id().to_string())
+            .map_err(|source| Error::Control { operation: "limit", source })?;
+    }
     let (command, terminal) = supervisor.converse(spec, standard.stdin.as_ref(), connect)?;
     Ok(Running { supervisor, command, terminal })
 }

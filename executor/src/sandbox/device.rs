@@ -39,17 +39,20 @@ pub(super) struct Devices {
 pub(super) fn make(shm_size: u64, mounts: &[Mount]) -> Result<Devices, Failure> {
     let folder = mount::new(c"tmpfs", &[("mode", "755"), ("size", "64m")], MountAttrFlags::MOUNT_ATTR_NOSUID)
         .doing("mount `/dev`")?;
+    // Each device is a mount of its own, which stays open where the folder is closed to devices.
+    let made = mount::new(c"tmpfs", &[("mode", "755"), ("size", "64k")], MountAttrFlags::MOUNT_ATTR_NOSUID)
+        .doing("mount devices")?;
     let mut below = Vec::new();
     for (name, major, minor) in DEVICES {
-        match make_device(folder.as_fd(), name, makedev(major, minor)) {
+        let device = match make_device(made.as_fd(), name, makedev(major, minor)) {
             // Nobody makes devices in a user namespace: the machine's are taken along.
-            Err(Errno::PERM) => {}
+            Err(Errno::PERM) => mount::clone(CWD, &Path::new("/dev").join(name), Depth::Single),
             result => {
                 result.doing("make `/dev`")?;
-                continue;
+                mount::clone(made.as_fd(), Path::new(name), Depth::Single)
             }
-        }
-        match mount::clone(CWD, &Path::new("/dev").join(name), Depth::Single) {
+        };
+        match device {
             Ok(device) => {
                 make_file(folder.as_fd(), Path::new(name)).doing("make `/dev`")?;
                 below.push((name.to_owned(), device));

@@ -18,7 +18,7 @@ use super::file::{Permissions, Shelf};
 use super::message::{self, Order, Report};
 use super::place::{self, Missing, Node};
 use super::skeleton::Wanted;
-use super::spec::{Access, MountKind, Network, Spec};
+use super::spec::{Access, DeviceGuard, MountKind, Network, Spec};
 use super::terminal::{self, Terminal};
 use super::user::{self, Identity};
 use super::{capability, limit, network, process, seccomp, system, tree};
@@ -54,13 +54,17 @@ fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infall
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing("follow the supervisor's end")?;
     rustix::process::umask(Mode::empty());
     let devices = device::make(spec.shm_size, &spec.mounts)?;
-    let items = items(spec)?;
-    let root = assemble(spec, &devices, &items)?;
+    let guard = guard(spec);
+    close_to_devices(guard, devices.folder())?;
+    let items = items(spec, guard)?;
+    let root = assemble(spec, guard, &devices, &items)?;
     if spec.network == Network::Private {
         wait_for_network(surroundings.socket)?;
     }
     rustix::process::setsid().doing("make a session")?;
-    let identity = user::resolve(root.as_fd(), &spec.user)?;
+    process::leave_keyring();
+    let mut identity = user::resolve(root.as_fd(), &spec.user)?;
+    identity.groups.extend(&spec.extra_groups);
     let command = Command::new(&spec.arguments, &spec.env, &identity.home)?;
     connect_streams(spec, surroundings, &devices, &identity)?;
     enter(root.as_fd())?;
@@ -76,7 +80,7 @@ fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infall
 }
 
 /// What goes into the tree, in the order in which it has to: what lies below another mount's target after that.
-fn items(spec: &Spec) -> Result<Vec<Item>, Failure> {
+fn items(spec: &Spec, guard: Option<DeviceGuard>) -> Result<Vec<Item>, Failure> {
     let mut shelf = Shelf::new()?;
     let hosts = network::hosts(spec.network, &spec.hostname, &spec.hosts);
     let servers = network::name_servers(spec.network);
@@ -88,10 +92,32 @@ fn items(spec: &Spec) -> Result<Vec<Item>, Failure> {
         item("/etc/resolv.conf", shelf.file(servers.as_bytes(), Permissions::PUBLIC)?, Missing::Skip),
     ];
     for wanted in &spec.mounts {
-        items.push(item(&wanted.target, source(&wanted.kind, &mut shelf)?, Missing::Make));
+        let mount = source(&wanted.kind, &mut shelf)?;
+        close_to_devices(guard, mount.as_fd())?;
+        items.push(item(&wanted.target, mount, Missing::Make));
     }
     items.sort_by_key(|item| item.target.components().count());
     Ok(items)
+}
+
+/// What keeps the command from opening devices that it was not given, as far as this has to be done here: the kernel lets
+/// nobody make devices in a user namespace, nor open those of its file systems.
+fn guard(spec: &Spec) -> Option<DeviceGuard> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let is_whole = map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"]);
+    (spec.security == Security::Sandbox && is_whole).then_some(spec.device_guard)
+}
+
+/// No device can be opened below a mount, where it is up to the mounts. One that is a device itself was given on purpose.
+fn close_to_devices(guard: Option<DeviceGuard>, mount: BorrowedFd<'_>) -> Result<(), Failure> {
+    if guard != Some(DeviceGuard::Mounts) {
+        return Ok(());
+    }
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(mount).doing("look at a mount")?.st_mode);
+    if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) {
+        return Ok(());
+    }
+    mount::set_attributes(mount, MountAttrFlags::MOUNT_ATTR_NODEV, Depth::Recursive).doing("close a mount to devices")
 }
 
 /// What a mount shows, attached nowhere yet.
@@ -128,13 +154,14 @@ fn source(kind: &MountKind, shelf: &mut Shelf) -> Result<OwnedFd, Failure> {
 }
 
 /// Mounts the tree with everything in it where only this namespace sees it.
-fn assemble(spec: &Spec, devices: &Devices, items: &[Item]) -> Result<OwnedFd, Failure> {
+fn assemble(spec: &Spec, guard: Option<DeviceGuard>, devices: &Devices, items: &[Item]) -> Result<OwnedFd, Failure> {
     let mut wanted = vec![Wanted { target: Path::new("/dev"), node: Node::Folder }];
     for item in items {
         let node = Node::of(&item.mount).doing("look at a mount")?;
         wanted.push(Wanted { target: &item.target, node });
     }
     let root = tree::mount(&spec.root, &wanted)?;
+    close_to_devices(guard, root.as_fd())?;
     let place = mount::open_place(Path::new(mount::MOUNT_POINT)).at("open", Path::new(mount::MOUNT_POINT))?;
     mount::attach(&root, place.as_fd()).doing("mount the tree")?;
     devices.attach(root.as_fd())?;

@@ -63,6 +63,13 @@ fn duration(time: libc::timeval) -> Duration {
         + Duration::from_micros(time.tv_usec.try_into().unwrap_or(0))
 }
 
+/// Gives the command a session keyring of its own: the caller's may hold tickets and passwords. Kernels can be built without.
+pub(super) fn leave_keyring() {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_long = 1;
+    // SAFETY: a null pointer asks for a keyring without a name; nothing of this process's memory is read or written.
+    unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
+}
+
 /// Gives the command the signals as a fresh process has them: the Rust runtime ignores `SIGPIPE`, and whoever started the
 /// program may have ignored or blocked others.
 pub(super) fn reset_signals() {

@@ -1,7 +1,7 @@
 //! Which system calls the command may use: those of Docker's default profile, given Docker's default capabilities.
 //!
 //! The tables say what is refused, which is less than what is allowed; they were made from moby's
-//! `profiles/seccomp/default.json` (2026-06). A refused call fails with `EPERM`; one that the profile does not know with
+//! `seccomp/default.json` of `moby/profiles` (2026-06). A refused call fails with `EPERM`; one that the profile does not know with
 //! `ENOSYS`, as runc has it, so that programs fall back to an older one.
 
 mod aarch64;

@@ -22,6 +22,8 @@ pub struct Spec {
     pub workdir: String,
     /// `user[:group]` as `USER` has it, by name or number; empty is root.
     pub user: String,
+    /// Groups that it has besides those of its user.
+    pub extra_groups: Vec<u32>,
     /// The name that the machine has for it.
     pub hostname: String,
     /// What it sees of the network.
@@ -32,6 +34,11 @@ pub struct Spec {
     pub mounts: Vec<Mount>,
     /// Resource limits, lowered to what this process may give.
     pub limits: Vec<Limit>,
+    /// The folder of the control group that it is put into, with the supervisor; `None`: that of the caller. The caller made
+    /// it, and removes it afterwards.
+    pub cgroup: Option<PathBuf>,
+    /// What keeps it from opening devices that it was not given.
+    pub device_guard: DeviceGuard,
     /// The size of `/dev/shm`, in bytes.
     pub shm_size: u64,
     /// How much it may do.
@@ -53,16 +60,30 @@ impl Spec {
             env: Vec::new(),
             workdir: "/".to_owned(),
             user: String::new(),
+            extra_groups: Vec::new(),
             hostname: "layercake".to_owned(),
             network: Network::None,
             hosts: Vec::new(),
             mounts: Vec::new(),
             limits: Vec::new(),
+            cgroup: None,
+            device_guard: DeviceGuard::Mounts,
             shm_size: Self::SHM_SIZE,
             security: Security::Sandbox,
             terminal: None,
         }
     }
+}
+
+/// What keeps a command from opening devices that it was not given. (In a user namespace, the kernel does, and nobody else has
+/// to.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceGuard {
+    /// Its control group.
+    Group,
+    /// Its mounts: no device can be opened in its tree.
+    Mounts,
 }
 
 /// What a command sees of the network.

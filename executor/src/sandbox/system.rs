@@ -67,8 +67,8 @@ pub(super) fn protect(root: BorrowedFd<'_>) -> Result<(), Failure> {
     let nothing = mount::new(c"tmpfs", &[("mode", "755"), ("size", "4k")], QUIET | MountAttrFlags::MOUNT_ATTR_RDONLY)
         .doing("mount an empty folder")?;
     let null = mount::open_place(Path::new("/dev/null")).doing("open `/dev/null`")?;
-    for path in MASKED {
-        let Some(place) = find(root, path)? else { continue };
+    for path in MASKED.map(str::to_owned).into_iter().chain(throttles()) {
+        let Some(place) = find(root, &path)? else { continue };
         let node = Node::of(&place).doing("look into `/proc`")?;
         let over = if node == Node::Folder { nothing.as_fd() } else { null.as_fd() };
         let over = mount::clone(over, Path::new(""), Depth::Single).doing("take along `/dev/null`")?;
@@ -82,6 +82,17 @@ pub(super) fn protect(root: BorrowedFd<'_>) -> Result<(), Failure> {
         mount::attach(&same, place.as_fd()).map_err(refused)?;
     }
     Ok(())
+}
+
+/// How hot each processor is, which tells what others compute: moby hides it since GHSA-6fw5-f8r9-fgfm.
+fn throttles() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_processor = |name: &String| {
+        name.strip_prefix("cpu")
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    names.filter(is_processor).map(|name| format!("sys/devices/system/cpu/{name}/thermal_throttle"))
 }
 
 /// A path of `/proc` or `/sys`, which kernels have or do not have.

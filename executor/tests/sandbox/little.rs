@@ -41,7 +41,7 @@ impl Little {
         for name in [
             "sh", "true", "cat", "ls", "id", "rm", "mkdir", "sleep", "ps", "stat", "mount", "unshare", "hostname",
             "ip", "nc", "wc", "readlink", "env", "kill", "chmod", "chown", "touch", "mv", "grep", "tty", "stty",
-            "ping", "httpd",
+            "ping", "httpd", "mknod", "dd",
         ] {
             symlink("busybox", lower.join("bin").join(name)).unwrap();
         }

@@ -17,6 +17,7 @@ mod little;
 mod mounts;
 mod outcome;
 mod overlay;
+mod powers;
 mod probe;
 mod user;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let suites = [
         outcome::TESTS,
         isolation::TESTS,
+        powers::TESTS,
         user::TESTS,
         mounts::TESTS,
         overlay::TESTS,

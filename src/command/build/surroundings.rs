@@ -1,11 +1,17 @@
 //! The surroundings of every `RUN`, from the arguments and the settings.
 
+use std::collections::BTreeMap;
+
+use layercake_cache::Store;
 use layercake_compiler::operation::Network;
-use layercake_executor::build::site::{Allowed, Surroundings};
+use layercake_executor::agent::Agent;
+use layercake_executor::build::site::{Allowed, AllowedDevices, Surroundings};
+use layercake_executor::cgroup::Parent;
 use layercake_executor::sandbox::{Access, Mount, MountKind, Spec};
 
-use super::super::inputs::{bytes, host_line, limit, secret};
+use super::super::inputs::{bytes, host_line, limit, limits, secret, ssh};
 use crate::arguments::build::Build;
+use crate::arguments::resources::Allow;
 use crate::failure::Failure;
 use crate::settings::{self, Settings};
 
@@ -16,7 +22,7 @@ const HOSTNAME: &str = "BUILDKIT_SANDBOX_HOSTNAME";
 ///
 /// # Errors
 /// If an argument means nothing, or a secret or file is not there.
-pub(super) fn read(arguments: &Build, settings: &Settings) -> Result<Surroundings, Failure> {
+pub(super) fn read(arguments: &Build, settings: &Settings, store: &Store) -> Result<Surroundings, Failure> {
     let inputs = &arguments.inputs;
     let build_args: Vec<_> = inputs.build_arg.iter().filter_map(|text| settings::assignment(text)).collect();
     let hostname = build_args.iter().rev().find(|(name, _)| name == HOSTNAME).map(|(_, value)| value.clone());
@@ -44,11 +50,54 @@ pub(super) fn read(arguments: &Build, settings: &Settings) -> Result<Surrounding
         files,
         env: variables(&build_args, arguments, settings),
         secrets: inputs.secret.iter().map(|text| secret(text)).collect::<Result<_, _>>()?,
-        allowed: Allowed {
-            host_network: inputs.allow.iter().any(|allowed| allowed == "network.host"),
-            insecure: inputs.allow.iter().any(|allowed| allowed == "security.insecure"),
-        },
+        agents: agents(arguments, store)?,
+        groups: groups(arguments)?,
+        cdi_folders: settings.host.cdi_folders.clone(),
+        allowed: allowed(&inputs.allow),
     })
+}
+
+/// The control group of the commands, where they are to be limited or to have a place of their own, or where that can guard
+/// devices.
+fn groups(arguments: &Build) -> Result<Option<Parent>, Failure> {
+    let resources = &arguments.inputs.resources;
+    let limits = limits(resources)?;
+    let parent = resources.cgroup_parent.as_deref().filter(|parent| !parent.is_empty());
+    if limits.is_empty() && parent.is_none() {
+        return Ok(Parent::for_devices());
+    }
+    let prepared = Parent::prepare(parent, limits);
+    prepared.map(Some).map_err(|error| Failure::new(error.fault(), &error).perhaps_help(error.help()))
+}
+
+fn allowed(allow: &[Allow]) -> Allowed {
+    let named: Vec<String> =
+        allow.iter().filter_map(|allow| if let Allow::Device(name) = allow { name.clone() } else { None }).collect();
+    Allowed {
+        host_network: allow.contains(&Allow::HostNetwork),
+        insecure: allow.contains(&Allow::Insecure),
+        devices: match () {
+            () if allow.contains(&Allow::Device(None)) => AllowedDevices::All,
+            () if named.is_empty() => AllowedDevices::None,
+            () => AllowedDevices::Named(named),
+        },
+    }
+}
+
+/// The SSH agents that are given, by id.
+fn agents(arguments: &Build, store: &Store) -> Result<BTreeMap<String, Agent>, Failure> {
+    let mut agents = BTreeMap::new();
+    for text in &arguments.inputs.ssh {
+        let (id, paths) = ssh(text)?;
+        if agents.contains_key(&id) {
+            return Err(Failure::input(format!("`--ssh` gives the agent `{id}` twice"))
+                .help("give each an id of its own, or all keys at once: `--ssh ID=KEY,KEY`"));
+        }
+        let agent = Agent::open(&paths, store.scratch()?);
+        let agent = agent.map_err(|error| Failure::new(error.fault(), &error).perhaps_help(error.help()))?;
+        agents.insert(id, agent);
+    }
+    Ok(agents)
 }
 
 /// Variables that are no part of any key: proxies and what the user lends. Those of the arguments go first.

@@ -1,10 +1,13 @@
 //! The values of arguments: sizes, limits, hosts, secrets.
 
 use std::fs;
+use std::path::PathBuf;
 
+use layercake_executor::cgroup::{InvalidLimits, Limits, Swap};
 use layercake_executor::fault::reason;
 use layercake_executor::sandbox::{Host, Limit, Resource};
 
+use crate::arguments::resources::Resources;
 use crate::failure::Failure;
 use crate::settings;
 
@@ -55,6 +58,34 @@ pub fn limit(text: &str) -> Result<Limit, Failure> {
     };
     let (soft, hard) = values.split_once(':').unwrap_or((values, values));
     Ok(Limit { resource, soft: number(soft)?, hard: number(hard)? })
+}
+
+/// The limits of every command, by control groups.
+///
+/// # Errors
+/// If a size is none, or they make no sense together.
+pub fn limits(arguments: &Resources) -> Result<Limits, Failure> {
+    let limits = Limits {
+        memory: arguments.memory.as_deref().map(bytes).transpose()?.filter(|memory| *memory > 0),
+        swap: match arguments.memory_swap.as_deref() {
+            None | Some("0") => None,
+            Some("-1") => Some(Swap::Unlimited),
+            Some(text) => Some(Swap::Bytes(bytes(text)?)),
+        },
+        cpu_quota: arguments.cpu_quota.filter(|quota| *quota != 0),
+        cpu_period: arguments.cpu_period.filter(|period| *period != 0),
+        cpu_shares: arguments.cpu_shares.filter(|shares| *shares != 0),
+        cpus: arguments.cpuset_cpus.clone().filter(|cpus| !cpus.is_empty()),
+        memory_nodes: arguments.cpuset_mems.clone().filter(|nodes| !nodes.is_empty()),
+    };
+    match limits.check() {
+        Ok(()) => Ok(limits),
+        Err(error) => Err(Failure::input(error).help(match error {
+            InvalidLimits::TooLittleMemory => "give it more, such as `--memory 64m`",
+            InvalidLimits::SwapWithoutMemory => "give `--memory` too, or leave out `--memory-swap`",
+            InvalidLimits::SwapBelowMemory => "give `--memory-swap` both together, or -1 for all there is",
+        })),
+    }
 }
 
 /// `HOST:IP` or `HOST=IP` of `--add-host`.
@@ -110,6 +141,27 @@ pub fn secret(text: &str) -> Result<(String, Vec<u8>), Failure> {
     Ok((id.to_owned(), content))
 }
 
+/// `default|ID[=SOCKET|KEY[,KEY]]` of `--ssh`: its id, and the paths of a socket or of keys. Where it names none, that is
+/// the socket that `SSH_AUTH_SOCK` names.
+///
+/// # Errors
+/// If there is neither.
+pub fn ssh(text: &str) -> Result<(String, Vec<PathBuf>), Failure> {
+    let (id, paths) = text.split_once('=').unwrap_or((text, ""));
+    let id = if id.is_empty() { "default" } else { id };
+    if !paths.is_empty() {
+        return Ok((id.to_owned(), paths.split(',').map(PathBuf::from).collect()));
+    }
+    match settings::variable("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()) {
+        Some(socket) => Ok((id.to_owned(), vec![PathBuf::from(socket)])),
+        None => Err(Failure::input(format!("`--ssh {text}` names no SSH agent, and `SSH_AUTH_SOCK` is not set")).help(
+            format!(
+                "start one with `eval $(ssh-agent)` and `ssh-add`, or write `--ssh {id}=SOCKET` or `--ssh {id}=KEY`"
+            ),
+        )),
+    }
+}
+
 fn read_secret(id: &str, file: &str) -> Result<Vec<u8>, Failure> {
     fs::read(file)
         .map_err(|error| Failure::input(format!("cannot read `{file}` of the secret `{id}`: {}", reason(&error))))
@@ -141,6 +193,24 @@ mod tests {
         assert_eq!((found.soft, found.hard), (None, None));
         for text in ["nofile", "files=1", "nofile=a", "nofile=1:b"] {
             assert!(limit(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_of_docker_are_read() {
+        let resources = |memory: &str, swap: Option<&str>| Resources {
+            memory: Some(memory.to_owned()),
+            memory_swap: swap.map(str::to_owned),
+            cpu_quota: Some(50_000),
+            ..Resources::default()
+        };
+        let found = limits(&resources("64m", Some("-1"))).unwrap();
+        assert_eq!((found.memory, found.swap, found.cpu_quota), (Some(64 << 20), Some(Swap::Unlimited), Some(50_000)));
+        assert!(limits(&Resources::default()).unwrap().is_empty());
+        // As for docker, nothing is no limit.
+        assert_eq!(limits(&resources("0", Some("0"))).unwrap().memory, None);
+        for (memory, swap) in [("1m", None), ("64m", Some("32m")), ("lots", None), ("0", Some("64m"))] {
+            assert!(limits(&resources(memory, swap)).is_err(), "{memory} {swap:?}");
         }
     }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use layercake_cache::{SharedFolder, Sharing as Lock};
 use layercake_compiler::operation::{Mount, MountKind, Sharing};
 
-use super::Error;
+use super::error::Error;
+use crate::agent::{Forwarding, Permissions};
 use crate::build::error::Error as BuildError;
 use crate::build::key::Ingredients;
 use crate::build::product::Product;
@@ -26,6 +27,7 @@ use crate::sandbox::{self, Access};
 pub(super) struct Opened {
     workspaces: Vec<Workspace>,
     shared: Vec<SharedFolder>,
+    agents: Vec<Forwarding>,
 }
 
 /// Lists what the command depends on through a mount. What lies in a cache or a secret is no part of it.
@@ -116,8 +118,16 @@ pub(super) fn open(
             let (uid, gid, mode) = (*uid, *gid, *mode);
             sandbox::MountKind::File { content: content.clone(), uid, gid, mode, access: Access::ReadOnly }
         }
-        MountKind::Ssh { required: true, .. } => return Err(Error::NotBuilt("`RUN --mount=type=ssh`").into()),
-        MountKind::Ssh { .. } => return Ok(()),
+        MountKind::Ssh { id, required, uid, gid, mode } => {
+            let Some(agent) = site.surroundings.agents.get(id) else {
+                return if *required { Err(Error::MissingAgent(id.clone()).into()) } else { Ok(()) };
+            };
+            let permissions = Permissions { uid: *uid, gid: *gid, mode: *mode };
+            let forwarding = Forwarding::start(agent, site.store.scratch()?, permissions).map_err(Error::from)?;
+            let source = forwarding.socket();
+            opened.agents.push(forwarding);
+            sandbox::MountKind::Bind { source, access: Access::ReadWrite }
+        }
     };
     if let Some(target) = &mount.target {
         mounts.push(sandbox::Mount { target: target.clone(), kind });

@@ -196,6 +196,31 @@ mod tests {
         }
     }
 
+    /// The numbers that moby's profile lets through, whatever becomes of their arguments: computed from `seccomp/default.json` of
+    /// `moby/profiles` (commit cd3bed8, 2026-06) and the kernel's tables, for Docker's default capabilities.
+    const MOBY_X86_64: &str = "0-102 104-133 135 137-138 140-152 154 157-162 186-211 213-226 228-235 240-245 247 251-255 257-271 273-278 \
+         280-297 299 301-303 305-307 309-311 314-319 322 324-335 424 434 436-437 439 441 444-449 451-458 462-466";
+    const MOBY_I386: &str = "0-16 19-20 23-24 26-27 29-30 33 36-43 45-47 49-50 54-55 57 60-61 63-66 70-71 75-78 80-83 85 90-97 99-100 \
+         102 104-108 114 116-120 122-126 132-133 136 138-148 150-165 168 170-187 190-216 218-221 224-250 252 \
+         254-263 265-272 277-282 284 289-293 295-309 311-316 318-335 337 339-341 343-345 347-348 351-356 358-373 \
+         375-386 393-403 405-414 416-424 434 436-437 439 441 444-449 451-458 462-466";
+
+    #[test]
+    fn mobys_profile_lets_the_same_through() {
+        for (abi, moby) in [(x86_64::ABI, MOBY_X86_64), (i386::ABI, MOBY_I386)] {
+            let ranges: Vec<(u32, u32)> = moby
+                .split_whitespace()
+                .map(|range| range.split_once('-').unwrap_or((range, range)))
+                .map(|(first, last)| (first.parse().expect("a number"), last.parse().expect("a number")))
+                .collect();
+            for number in 0..1000 {
+                let moby = ranges.iter().any(|(first, last)| (*first..=*last).contains(&number));
+                let ours = !matches!(verdict(&abi, number), Verdict::Always(REFUSE | UNKNOWN));
+                assert_eq!(ours, moby, "call {number} of {:#x}", abi.architecture);
+            }
+        }
+    }
+
     #[test]
     fn arguments_decide_where_they_have_to() {
         let abi = x86_64::ABI;

@@ -171,6 +171,9 @@ fn surroundings() -> Surroundings {
         files: Vec::new(),
         env: Vec::new(),
         secrets: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        groups: None,
+        cdi_folders: Vec::new(),
         allowed: Allowed::default(),
     }
 }
