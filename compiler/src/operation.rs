@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::address::Credentials;
+use crate::address::{Credentials, redact};
 use crate::platform::Platform;
 
 /// What a step does. The step's `inputs` say on what; each operation documents its input slots.
@@ -74,7 +74,8 @@ pub struct InlineFile {
 /// One file that is fetched: a tree with nothing but it at its root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Http {
-    /// Where it is: `http://…` or `https://…`.
+    /// Where it is: `http://…` or `https://…`. Its credentials are never serialized.
+    #[serde(serialize_with = "without_credentials")]
     pub url: String,
     /// The file's name: a single path component.
     pub filename: String,
@@ -127,6 +128,10 @@ impl Mtime {
     fn is_checkout(&self) -> bool {
         *self == Self::Checkout
     }
+}
+
+fn without_credentials<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&redact(url))
 }
 
 fn is_false(value: &bool) -> bool {

@@ -18,7 +18,12 @@ use layercake_compiler::{
 fn plans() {
     for (name, text) in fixtures("plan") {
         let compilation = compiled(&text, &request()).unwrap();
-        snapshot("plan", &name, &compilation.plan.to_string());
+        let plan = compilation.plan;
+        snapshot("plan", &name, &plan.to_string());
+        let json = serde_json::to_string(&plan).unwrap();
+        for written in [json, plan.to_dot(), plan.to_mermaid(), plan.to_html()] {
+            assert!(!written.contains("hunter2"), "{name}: the password of an address is shown");
+        }
     }
 }
 

@@ -123,7 +123,7 @@ fn output_need_not_be_text() {
     let plain = shown(&home, "--progress=plain", "printf '\\377\\376caf\\303\\251\\000\\n'");
     assert!(has(&plain, b"#1 | \xff\xfecaf\xc3\xa9\0\n"), "{}", String::from_utf8_lossy(&plain));
     let failed = shown(&home, "--progress=plain", "printf '\\377\\376\\n'; exit 3");
-    assert!(has(&failed, b"exited with status 3"), "{}", String::from_utf8_lossy(&failed));
+    assert!(has(&failed, b"exit code: 3"), "{}", String::from_utf8_lossy(&failed));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the drawings of a plan have in common: a step's name on a line, and what its inputs are to it.
 
 use super::{Step, StepId, text};
+use crate::address::redact;
 use crate::operation::Operation;
 
 /// What a step is called where there is room for a line: what it does, and to what.
@@ -10,7 +11,7 @@ pub(super) fn label(step: &Step) -> String {
         Operation::Scratch => "scratch".to_owned(),
         Operation::Image(image) => image.reference.clone(),
         Operation::Context(context) => context.name.clone().unwrap_or_else(|| "build context".to_owned()),
-        Operation::Http(http) => http.url.clone(),
+        Operation::Http(http) => redact(&http.url).into_owned(),
         Operation::Git(git) => git.remote.clone(),
         Operation::Inline(_) | Operation::Copy(_) | Operation::Run(_) | Operation::MakeDir(_) => name.clone(),
     }

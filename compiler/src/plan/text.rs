@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::address::redact;
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
@@ -122,7 +123,7 @@ fn write_inline(f: &mut fmt::Formatter<'_>, inline: &Inline) -> fmt::Result {
 }
 
 fn write_http(f: &mut fmt::Formatter<'_>, http: &Http) -> fmt::Result {
-    fact(f, "url", word(&http.url))?;
+    fact(f, "url", word(&redact(&http.url)))?;
     fact(f, "file", word(&http.filename))?;
     http.checksum.as_ref().map_or(Ok(()), |checksum| fact(f, "checksum", checksum))
 }
