@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use super::Plan;
 use super::diagram::{Role, cut, inputs, kind, label};
 use super::layout::Layout;
-use super::{Plan, Step};
 
 impl Plan {
     /// As a graph in the DOT language (<https://graphviz.org/doc/info/lang.html>).
@@ -14,12 +14,7 @@ impl Plan {
         let mut out = String::from(
             "digraph plan {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
         );
-        let mut by_lane: Vec<Vec<&Step>> = layout.lanes.iter().map(|_| Vec::new()).collect();
-        for step in &self.steps {
-            let row = layout.place(step.id).row;
-            by_lane[layout.lanes.partition_point(|lane| lane.row <= row) - 1].push(step);
-        }
-        for (number, (lane, steps)) in layout.lanes.iter().zip(by_lane).enumerate() {
+        for (number, (lane, steps)) in layout.lanes.iter().zip(layout.by_lane(self)).enumerate() {
             let _ = writeln!(out, "  subgraph cluster_{number} {{\n    label={};", quoted(lane.name));
             for step in steps {
                 let result = if step.id == self.result { ", penwidth=2" } else { "" };

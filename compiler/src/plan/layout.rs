@@ -73,6 +73,16 @@ impl<'p> Layout<'p> {
         }
     }
 
+    /// The steps of each lane, in the order of the plan.
+    pub(super) fn by_lane(&self, plan: &'p Plan) -> Vec<Vec<&'p Step>> {
+        let mut by_lane: Vec<Vec<&Step>> = self.lanes.iter().map(|_| Vec::new()).collect();
+        for step in &plan.steps {
+            let row = self.place(step.id).row;
+            by_lane[self.lanes.partition_point(|lane| lane.row <= row) - 1].push(step);
+        }
+        by_lane
+    }
+
     pub(super) fn place(&self, step: StepId) -> Place {
         self.places[step.index()]
     }

@@ -2,22 +2,17 @@
 
 use std::fmt::Write;
 
+use super::Plan;
 use super::diagram::{Role, cut, inputs, kind, label};
 use super::layout::Layout;
-use super::{Plan, Step};
 
 impl Plan {
     /// As a flowchart (<https://mermaid.js.org/syntax/flowchart.html>).
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let layout = Layout::of(self);
-        let mut by_lane: Vec<Vec<&Step>> = layout.lanes.iter().map(|_| Vec::new()).collect();
-        for step in &self.steps {
-            let row = layout.place(step.id).row;
-            by_lane[layout.lanes.partition_point(|lane| lane.row <= row) - 1].push(step);
-        }
         let mut out = String::from("flowchart LR\n");
-        for (number, (lane, steps)) in layout.lanes.iter().zip(by_lane).enumerate() {
+        for (number, (lane, steps)) in layout.lanes.iter().zip(layout.by_lane(self)).enumerate() {
             let _ = writeln!(out, "  subgraph stage{number} [{}]", quoted(lane.name));
             for step in steps {
                 let text = format!("{} {}", kind(step), cut(&label(step), 60));
