@@ -10,6 +10,7 @@
 mod cases;
 mod compile;
 mod dockerignore;
+mod drawings;
 mod fixes;
 mod integration;
 mod lint;
@@ -42,13 +43,14 @@ impl From<Problems> for Verdict {
 /// The name of a category, the folder it lies in, and how a case of it is judged; `None` if it has nothing to judge.
 type Category = (&'static str, &'static str, fn(&Case) -> Option<Verdict>);
 
-const CATEGORIES: [Category; 13] = [
+const CATEGORIES: [Category; 14] = [
     ("parser", "parser", |case| Some(parser::judge(case).into())),
     ("shell", "shell", |case| Some(shell::judge(case).into())),
     ("dockerignore", "dockerignore", |case| Some(dockerignore::judge(case).into())),
     ("instructions", "instructions", |case| Some(compile::judge(case, &case.value))),
     ("realworld, parsed", "realworld", |case| Some(parser::judge_file(case, case.value.get("parse")?).into())),
     ("realworld, compiled", "realworld", |case| Some(compile::judge(case, case.value.get("compile")?))),
+    ("realworld, drawn", "realworld", |case| Some(drawings::judge(case).into())),
     ("realworld, linted", "realworld", |case| Some(lint::judge_file(case, case.value.get("lint")?).into())),
     ("lint", "lint", |case| Some(lint::judge(case))),
     ("realworld, mended", "realworld", |case| Some(fixes::judge(case).into())),

@@ -1,0 +1,41 @@
+//! Drawings of plans: every plan has one in each language, and it is sound.
+
+use crate::cases::{self, Case};
+use crate::compile::compiled_for;
+
+pub(crate) fn judge(case: &Case) -> Vec<String> {
+    // A file that does not compile is judged elsewhere.
+    let Ok(compilation) = compiled_for(case, &cases::request(case)) else { return Vec::new() };
+    let plan = compilation.plan;
+    let (svg, html) = (plan.to_svg(), plan.to_html());
+    let mut problems = Vec::new();
+    if let Err(problem) = balanced(&svg) {
+        problems.push(format!("the picture: {problem}"));
+    }
+    if !html.contains(&svg) {
+        problems.push("the page does not show the picture".to_owned());
+    }
+    for (language, text) in [("DOT", plan.to_dot()), ("Mermaid", plan.to_mermaid())] {
+        // Each step stands on a line of its own, whatever is in its name.
+        let steps = text.lines().filter(|line| line.starts_with("    s") && line.trim_end().ends_with([';', ']', ')']));
+        if steps.count() != plan.steps.len() {
+            problems.push(format!("{language} does not have each step once"));
+        }
+    }
+    problems
+}
+
+/// Whether every element that begins ends where it should.
+fn balanced(xml: &str) -> Result<(), String> {
+    let mut open = Vec::new();
+    for tag in xml.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').ok_or_else(|| format!("`<{tag}` has no end"))?;
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap_or_default();
+        match (tag.starts_with('/'), tag.ends_with('/')) {
+            (true, _) if open.pop() != Some(name) => return Err(format!("`</{name}>` ends nothing")),
+            (true, _) | (_, true) => {}
+            _ => open.push(name),
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(format!("{open:?} have no end")) }
+}
