@@ -252,7 +252,8 @@ type Name = (usize, u8, bool);
 /// Makes a tree of these names, half of them in a folder, in their order or from the last to the first.
 fn plant_names(folder: &Path, names: &[Name], reverse: bool) {
     fs::create_dir(folder.join("d")).unwrap();
-    let place = |index: usize| folder.join(if index % 2 == 0 { format!("{index}") } else { format!("d/{index}") });
+    let place =
+        |index: usize| folder.join(if index.is_multiple_of(2) { format!("{index}") } else { format!("d/{index}") });
     let mut order: Vec<usize> = (0..names.len()).collect();
     if reverse {
         order.reverse();
