@@ -39,7 +39,7 @@ impl Drop for Group {
 #[test]
 fn a_group_is_made_where_it_is_wanted_and_goes() {
     let (Some(home), Some(hierarchy)) = (Home::with_base(), hierarchy()) else { return };
-    let name = format!("layercake-test-{}", std::process::id());
+    let name = format!("test-of-layercake-{}", std::process::id());
     let group = Group(hierarchy.join(&name));
     home.write("ctx/Dockerfile", "FROM base\nRUN grep ^0:: /proc/self/cgroup; sleep 600 & echo\n");
     let built = home.build(["--cgroup-parent", &format!("/{name}"), "ctx"]);
@@ -68,7 +68,7 @@ fn memory_is_limited_or_that_is_refused() {
     let Some(home) = Home::with_base() else { return };
     home.write("ctx/Dockerfile", GREEDY);
     if let Some(hierarchy) = hierarchy().filter(|hierarchy| has_memory(hierarchy)) {
-        let name = format!("layercake-memory-{}", std::process::id());
+        let name = format!("memory-of-layercake-{}", std::process::id());
         let _group = Group(hierarchy.join(&name));
         let parent = format!("--cgroup-parent=/{name}");
         let killed = home.layercake(["build", &parent, "--memory=64m", "--memory-swap=64m", "ctx"]).exits(1);

@@ -1,5 +1,6 @@
 //! [`Parent`]: the group that those of commands are made in.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +16,7 @@ const MAGIC: u32 = 0x6367_7270;
 /// Where the hierarchy of version 2 is, alone or beside those of version 1.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// What the names of groups begin with; the number of a process follows.
+/// What the names of groups begin with; the numbers of the process and of the group follow.
 const PREFIX: &str = "layercake-";
 
 /// The group that those of commands are made in, and what each of them may have.
@@ -98,12 +99,17 @@ impl Parent {
 /// Removes the groups of builds that were killed. One that has processes cannot be removed.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+        if maker(&entry.file_name()).is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
             let _ = fs::remove_dir(entry.path());
         }
     }
+}
+
+/// The process that made a group of this name for a command; `None` for the groups of others.
+fn maker(name: &OsStr) -> Option<u32> {
+    let (process, number) = name.to_str()?.strip_prefix(PREFIX)?.split_once('-')?;
+    number.parse::<u32>().ok()?;
+    process.parse().ok()
 }
 
 /// Where the hierarchy is mounted.
@@ -194,6 +200,14 @@ mod tests {
         let (one, other) = (parent.make().unwrap(), parent.make().unwrap());
         assert_ne!(one.folder(), other.folder());
         assert_eq!(read(one.folder().join("memory.max")), "8388608");
+    }
+
+    #[test]
+    fn groups_of_others_are_not_ours() {
+        assert_eq!(maker(OsStr::new("layercake-12-0")), Some(12));
+        for name in ["layercake", "layercake-12", "layercake-test-12", "layercake-12-x", "other-12-0"] {
+            assert_eq!(maker(OsStr::new(name)), None, "{name}");
+        }
     }
 
     #[test]
