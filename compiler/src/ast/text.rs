@@ -3,6 +3,7 @@
 //! A place is `line:column`, both from 1. Nothing is expanded, and every word is shown as it was read: without quotes,
 //! continuations and escapes where the instruction takes them away.
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
 
 use super::{Arguments, Ast, Body, Directive, DirectiveName, Heredoc, Instruction, PairForm, Word};
@@ -13,13 +14,16 @@ use crate::source::{Source, Span};
 struct Placed<'a> {
     ast: &'a Ast,
     source: &'a Source,
+    /// The place that was told last: its line, offset and column. What follows on a line is counted from there, for a line may be
+    /// as long as a file.
+    last: Cell<(usize, usize, usize)>,
 }
 
 impl Ast {
     /// As text. `source` is what it was parsed from.
     #[must_use]
     pub fn to_text(&self, source: &Source) -> String {
-        Placed { ast: self, source }.to_string()
+        Placed { ast: self, source, last: Cell::default() }.to_string()
     }
 }
 
@@ -44,8 +48,15 @@ impl fmt::Display for Placed<'_> {
 
 impl Placed<'_> {
     fn place(&self, span: Span) -> String {
-        let position = self.source.position(span.start);
-        format!("{}:{}", position.line, position.column)
+        let line = self.source.line(span.start);
+        let (last_line, last_offset, last_column) = self.last.get();
+        let column = if line == last_line && span.start >= last_offset {
+            last_column + self.source.slice(Span::new(last_offset, span.start)).chars().count()
+        } else {
+            self.source.position(span.start).column
+        };
+        self.last.set((line, span.start, column));
+        format!("{line}:{column}")
     }
 
     /// One part: what it is, where it stands, and what it says.
