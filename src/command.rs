@@ -8,6 +8,8 @@ mod container;
 mod doctor;
 mod images;
 mod inputs;
+mod lock;
+mod publish;
 mod registry;
 mod transport;
 

@@ -1,6 +1,7 @@
 //! What a person sees: colours, tables, progress, and errors with their place.
 
 pub mod diagnostic;
+pub mod difference;
 mod excerpt;
 pub mod output;
 pub mod paint;

@@ -3,17 +3,20 @@
 //! Every node knows its span. Nothing here depends on build arguments, base images or other files.
 
 mod command;
+mod text;
 
 pub use command::{
     Add, ArgDeclaration, Command, CommandLine, Copy, CopySources, Device, From, HealthTest, Healthcheck, InlineSource,
     KeepGitDir, MountFlag, Onbuild, RemoteUnpack, Run, StageName,
 };
 
+use serde::Serialize;
+
 pub use crate::lex::line::Line;
 use crate::source::Span;
 
 /// A whole Dockerfile.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Ast {
     /// The directives at its top, in order.
     pub directives: Vec<Directive>,
@@ -24,7 +27,7 @@ pub struct Ast {
 }
 
 /// `# name=value` at the top of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Directive {
     /// Which one it is.
     pub name: DirectiveName,
@@ -35,7 +38,8 @@ pub struct Directive {
 }
 
 /// The directives that there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DirectiveName {
     /// The frontend that should read the file. It is accepted and has no effect.
     Syntax,
@@ -46,7 +50,8 @@ pub enum DirectiveName {
 }
 
 /// The character that continues lines and takes the meaning from the next one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Escape {
     /// `\`
     #[default]
@@ -67,7 +72,7 @@ impl Escape {
 }
 
 /// A piece of text and where it stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Word {
     /// The text. Where quotes, escapes or continuations were taken away, it is shorter than its span.
     pub text: String,
@@ -87,7 +92,7 @@ impl Word {
 }
 
 /// One instruction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Instruction {
     /// Its name, as it is written.
     pub keyword: Word,
@@ -99,7 +104,8 @@ pub struct Instruction {
     pub heredocs: Vec<Heredoc>,
     /// The comments directly above it, without `#`. A comment without text separates; an empty line does not.
     pub comments: Vec<Word>,
-    /// The logical line.
+    /// The logical line. What it says is in the other fields, and where in their spans.
+    #[serde(skip)]
     pub line: Line,
     /// From its name to the end of the line, or of its last heredoc.
     pub span: Span,
@@ -110,7 +116,8 @@ pub struct Instruction {
 }
 
 /// How the arguments of an instruction were split.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Arguments {
     /// There are none.
     None,
@@ -131,7 +138,7 @@ pub enum Arguments {
 }
 
 /// `NAME=value`, or `NAME value` in the old form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pair {
     /// The name, before expansion.
     pub name: Word,
@@ -142,7 +149,8 @@ pub struct Pair {
 }
 
 /// How a pair is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PairForm {
     /// `NAME=value`
     Equals,
@@ -151,7 +159,7 @@ pub enum PairForm {
 }
 
 /// A text that stands in the lines below an instruction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Heredoc {
     /// The line that ends it.
     pub name: String,
@@ -166,7 +174,8 @@ pub struct Heredoc {
 }
 
 /// What becomes of variables in a heredoc.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Body {
     /// They are expanded.
     Expanded,

@@ -6,14 +6,12 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::freeze::freeze;
 use crate::graph::Graph;
 use crate::lint::{self, Config};
-use crate::lower::lower;
 use crate::parse::Parsed;
-use crate::passes::PIPELINE;
+use crate::passes::optimize;
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::request::{BaseRequest, Bases, Request};
 use crate::resolve::{Extent, Resolution, resolve};
-use crate::verify::verify;
 
 /// What an attempt to compile came to.
 #[derive(Debug)]
@@ -76,14 +74,9 @@ pub fn compile_with(
     Ok(Outcome::Compiled(Box::new(Compilation { plan, warnings, program })))
 }
 
+/// The optimized graph. There is nothing a caller could do about one that is malformed.
 fn optimized(program: &Program, wants: &dyn Fn(&str) -> bool) -> Graph {
-    let mut graph = lower(program);
-    verify(&graph).expect("lowering makes sound graphs");
-    for pass in PIPELINE.iter().filter(|pass| pass.is_mandatory || wants(pass.name)) {
-        pass.run(&mut graph);
-        verify(&graph).expect("passes keep graphs sound");
-    }
-    graph
+    optimize(program, wants).unwrap_or_else(|broken| panic!("{broken}"))
 }
 
 /// What the linter says about a file.

@@ -2,18 +2,18 @@
 //!
 //! It prints as text but is never read back: Dockerfiles are the only input language.
 
-use petgraph::Direction;
-use petgraph::stable_graph::{NodeIndex, StableDiGraph};
-use petgraph::visit::EdgeRef;
-use serde::Serialize;
+mod text;
 
 use crate::oci::{ContainerConfig, History};
 use crate::operation::Operation;
 use crate::plan::Origin;
 use crate::platform::Platform;
+use petgraph::Direction;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef;
 
 /// A build that is not yet frozen. Edges lead from an input to what uses it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Graph {
     /// The operations, and the slots that connect them.
     pub nodes: StableDiGraph<Node, Slot>,
@@ -28,10 +28,9 @@ pub struct Graph {
 }
 
 /// An operation and where it comes from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// What it does.
-    #[serde(flatten)]
     pub operation: Operation,
     /// Where it comes from, for people.
     pub origin: Origin,
@@ -45,12 +44,11 @@ impl Node {
 }
 
 /// Which input of an operation an edge is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub usize);
 
 /// The documents of the image to be made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct ImageDocuments {
     /// The image that the target starts from.
     pub base: Option<NodeIndex>,

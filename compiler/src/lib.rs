@@ -68,4 +68,4 @@ pub use lower::lower;
 pub use parse::{Keyword, MAX_SOURCE, Parsed, parse, parse_device};
 pub use request::{BaseImage, BaseRequest, Bases, NamedContext, Request};
 pub use resolve::git_context;
-pub use verify::{Violation, verify};
+pub use verify::{Broken, Maker, Violation, sound, verify};

@@ -6,7 +6,7 @@ mod html;
 mod layout;
 mod mermaid;
 mod svg;
-mod text;
+pub(crate) mod text;
 
 use serde::{Deserialize, Serialize};
 

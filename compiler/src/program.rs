@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: a stage that a tree names comes earlier in [`Program::stages`], or is replaced by a context.
 
+mod text;
+
 use serde::Serialize;
 
 use crate::oci::{ContainerConfig, History};

@@ -9,6 +9,8 @@
 //! 7. The result, the base and the steps of the history are nodes of the graph; the base is an image.
 //! 8. An entry of the history has a node exactly where it has a layer.
 
+use std::fmt;
+
 use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
@@ -18,12 +20,53 @@ use crate::operation::{MountKind, Operation};
 
 /// An invariant that does not hold: a bug of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the graph is malformed at node {node:?}: {what}")]
+#[error("{}{what}", node.map(|node| format!("%{}: ", node.index())).unwrap_or_default())]
 pub struct Violation {
     /// Where; `None` if it is about the graph as a whole.
     pub node: Option<NodeIndex>,
     /// What does not hold.
     pub what: &'static str,
+}
+
+/// A graph that is malformed, and what made it so: a bug of the compiler.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{maker} has made a malformed graph: {violation}\n\n{graph}")]
+pub struct Broken {
+    /// Lowering, or the pass.
+    pub maker: Maker,
+    /// What does not hold of it.
+    pub violation: Violation,
+    /// The graph as it is now.
+    pub graph: Box<Graph>,
+}
+
+/// What makes graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// The way from a program to a graph.
+    Lowering,
+    /// The pass of this name.
+    Pass(&'static str),
+}
+
+impl fmt::Display for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lowering => f.write_str("lowering"),
+            Self::Pass(name) => write!(f, "the pass `{name}`"),
+        }
+    }
+}
+
+/// Holds what has just been made to all invariants.
+///
+/// # Errors
+/// The first one that does not hold.
+pub fn sound(graph: Graph, maker: Maker) -> Result<Graph, Broken> {
+    match verify(&graph) {
+        Ok(()) => Ok(graph),
+        Err(violation) => Err(Broken { maker, violation, graph: Box::new(graph) }),
+    }
 }
 
 /// Checks all invariants.
@@ -161,6 +204,23 @@ mod tests {
         };
         let platform = Platform::new("linux", "amd64", "");
         (Graph { nodes, target: "0".to_owned(), platform, result: folder, image }, scratch, folder)
+    }
+
+    #[test]
+    fn what_breaks_a_graph_is_named_and_the_graph_is_shown() {
+        let (mut graph, _, _) = graph();
+        graph.image.history[0].1 = None;
+        let broken = sound(graph, Maker::Pass("eager")).expect_err("an entry has lost its step").to_string();
+        assert_eq!(
+            broken,
+            "the pass `eager` has made a malformed graph: an entry of the history has a node but no layer, or the other way \
+             round\n\ngraph: `0` for linux/amd64\n\n%0 = scratch\n\n%1 = make-dir %0\n    path      /a\n\nimage %1\n\n\
+             history\n    -     \n"
+        );
+        let (mut graph, scratch, folder) = self::graph();
+        connect(&mut graph, folder, scratch, 7);
+        let broken = sound(graph, Maker::Lowering).expect_err("there is a cycle").to_string();
+        assert!(broken.starts_with("lowering has made a malformed graph: there is a cycle\n\ngraph"), "{broken}");
     }
 
     #[test]

@@ -64,8 +64,9 @@ fn a_very_long_line_is_read_like_any_other() {
     let parsed = parse(&format!("FROM scratch\nRUN {word}\n"));
     let Some(Command::Run(run)) = &parsed.ast.instructions[1].command else { panic!("runs") };
     assert_eq!(run.command.arguments(), [word]);
-    let words = "COPY ".to_owned() + &"a ".repeat(1 << 20) + "/\n";
-    assert_eq!(parse(&words).ast.instructions.len(), 1);
+    let words = parse(&("COPY ".to_owned() + &"a ".repeat(1 << 20) + "/\n"));
+    assert_eq!(words.ast.instructions.len(), 1);
+    assert!(words.ast.to_text(&words.source).ends_with("    word      1:2097158 /\n"));
     let continued = format!("RUN {}\n", "a\\\n".repeat(1 << 20));
     assert_eq!(parse(&continued).ast.instructions[0].line.text().len(), (1 << 20) + 4);
 }

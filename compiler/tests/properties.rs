@@ -204,20 +204,52 @@ fn check_plan(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
+/// Every instruction begins a line of the syntax as text, and every word stands there with its place.
+fn check_syntax(parsed: &Parsed) -> Result<(), String> {
+    let text = parsed.ast.to_text(&parsed.source);
+    let begun = text.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')).count();
+    if begun != parsed.ast.instructions.len() + 1 {
+        return Err(format!("{begun} lines begin something:\n{text}"));
+    }
+    let lines: HashSet<&str> = text.lines().collect();
+    for instruction in &parsed.ast.instructions {
+        let Arguments::Words(words) = &instruction.arguments else { continue };
+        for word in words.iter().filter(|word| !word.text.contains(char::is_control)) {
+            let place = parsed.source.position(word.span.start);
+            let line = format!("    word      {:<7} {}", format!("{}:{}", place.line, place.column), word.text);
+            if !lines.contains(line.as_str()) {
+                return Err(format!("`{line}` is missing:\n{text}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_parses_and_spans_lie_in_it(text in any::<String>()) {
-        check_spans(&parse(&text)).unwrap();
+        let parsed = parse(&text);
+        check_spans(&parsed).unwrap();
+        check_syntax(&parsed).unwrap();
     }
 
     #[test]
     fn anything_like_a_dockerfile_parses_and_compiles_or_says_why(text in dockerfile()) {
         let parsed = parse(&text);
         check_spans(&parsed).unwrap();
+        check_syntax(&parsed).unwrap();
         match compiled(&text) {
-            Ok(compilation) => check_plan(&compilation.plan).unwrap(),
+            Ok(compilation) => {
+                check_plan(&compilation.plan).unwrap();
+                let written = |text: String| text.lines().filter(|line| line.starts_with('%')).count();
+                let stages = &compilation.program.stages;
+                let statements: usize = stages.iter().map(|stage| stage.statements.len()).sum();
+                prop_assert_eq!(written(compilation.program.to_string()), statements);
+                let graph = lower(&compilation.program);
+                prop_assert_eq!(written(graph.to_string()), graph.nodes.node_count());
+            }
             Err(findings) => prop_assert!(!findings.is_empty()),
         }
         let request = Request::new(Platform::new("linux", "amd64", ""));

@@ -11,7 +11,8 @@ use layercake_compiler::ignore::Ignore;
 use layercake_compiler::lint::Advice;
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
-    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, parse,
+    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, lower,
+    parse,
 };
 
 #[test]
@@ -23,6 +24,39 @@ fn plans() {
         let json = serde_json::to_string(&plan).unwrap();
         for written in [json, plan.to_dot(), plan.to_mermaid(), plan.to_html()] {
             assert!(!written.contains("hunter2"), "{name}: the password of an address is shown");
+        }
+    }
+}
+
+/// What a Dockerfile goes through on its way to a plan.
+#[test]
+fn emits() {
+    for (name, text) in fixtures("emit") {
+        let parsed = parse(&text);
+        let compilation = compiled(&text, &request()).unwrap();
+        let graph = lower(&compilation.program);
+        snapshot("emit", &format!("{name}-ast"), &parsed.ast.to_text(&parsed.source));
+        snapshot("emit", &format!("{name}-program"), &compilation.program.to_string());
+        snapshot("emit", &format!("{name}-graph"), &graph.to_string());
+        // Much longer, and nothing else: one is enough to see the shape.
+        if name == "equal-stages" {
+            snapshot("emit", &format!("{name}-ast-json"), &serde_json::to_string_pretty(&parsed.ast).unwrap());
+            snapshot("emit", &format!("{name}-graph-json"), &serde_json::to_string_pretty(&graph).unwrap());
+        }
+    }
+}
+
+/// What is as it was before variables were expanded has its passwords; nothing that comes of it does.
+#[test]
+fn no_emit_but_the_syntax_shows_a_password() {
+    let credentials = fixtures("plan").into_iter().chain(fixtures("emit")).filter(|(_, text)| text.contains("hunter2"));
+    assert_eq!(credentials.clone().count(), 2);
+    for (name, text) in credentials {
+        let program = compiled(&text, &request()).unwrap().program;
+        let graph = lower(&program);
+        let (as_program, as_graph) = (serde_json::to_string(&program), serde_json::to_string(&graph));
+        for written in [program.to_string(), graph.to_string(), as_program.unwrap(), as_graph.unwrap()] {
+            assert!(!written.contains("hunter2"), "{name}: {written}");
         }
     }
 }

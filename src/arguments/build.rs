@@ -36,6 +36,8 @@ pub struct Build {
     /// Write what was made to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub metadata_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub locking: Locking,
     /// How to show what happens.
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "KIND")]
     pub progress: Progress,
@@ -68,6 +70,17 @@ pub struct Build {
     pub read_sets: Option<String>,
 }
 
+/// What becomes of the lock file.
+#[derive(Debug, Args)]
+pub struct Locking {
+    /// Write to `layercake.lock`, beside the Dockerfile, what every image, git reference and URL is now.
+    #[arg(long)]
+    pub lock: bool,
+    /// Refuse what is not in `layercake.lock`.
+    #[arg(long, conflicts_with_all = ["lock", "pull"])]
+    pub locked: bool,
+}
+
 /// How to show what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
@@ -83,34 +96,29 @@ pub enum Progress {
 
 /// `layercake compile`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Compile {
     #[command(flatten)]
     pub inputs: Inputs,
-    /// How to print.
+    /// How to print. What is no plan has `text` and `json`.
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Emit::Plan)]
     pub emit: Emit,
-    /// Show a pass at work (not built yet).
-    #[arg(long, value_name = "PASS")]
+    /// Print what a pass of the optimizer changes.
+    #[arg(long, value_name = "PASS", conflicts_with_all = ["emit", "verify"])]
     pub before_after: Option<String>,
     /// Say for each step whether the cache has it (not built yet).
     #[arg(long)]
     pub predict: bool,
-    /// Compare with a stored plan (not built yet).
-    #[arg(long, value_name = "FILE")]
+    /// Print nothing, but compare with a plan that was stored as text: exit status 2 if it differs.
+    #[arg(long, value_name = "FILE", conflicts_with = "emit")]
     pub verify: Option<PathBuf>,
-    /// Write the plan to the file that is compared with (not built yet).
-    #[arg(long)]
+    /// Write the plan to the file that would be compared with.
+    #[arg(long, requires = "verify")]
     pub bless: bool,
-    /// Write `layercake.lock` (not built yet).
-    #[arg(long)]
-    pub lock: bool,
-    /// Refuse what `layercake.lock` does not have (not built yet).
-    #[arg(long)]
-    pub locked: bool,
+    #[command(flatten)]
+    pub locking: Locking,
 }
 
 /// How to print a plan.
@@ -137,11 +145,11 @@ pub enum PlanFormat {
 pub enum Emit {
     /// The frozen plan.
     Plan,
-    /// Not built yet.
+    /// The graph of operations as it is before any pass.
     Graph,
-    /// Not built yet.
+    /// The stages, with every variable and every name resolved.
     Program,
-    /// Not built yet.
+    /// The syntax of the Dockerfile.
     Ast,
 }
 

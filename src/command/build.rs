@@ -18,9 +18,9 @@ use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::{namespace, op};
 
-use super::call;
 use super::inputs::{self, Fetching, Inputs, Resolver};
 use super::registry::client_unless;
+use super::{call, lock};
 use crate::arguments::build::Build;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -47,13 +47,18 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let show = (!arguments.quiet).then_some(arguments.progress);
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
-    let inputs = Inputs::read(&arguments.inputs, &Fetching { settings: &settings, show, paint })?;
+    let mut inputs = Inputs::read(&arguments.inputs, &Fetching { settings: &settings, show, paint })?;
+    inputs.locking(&arguments.locking, &arguments.inputs)?;
     let store = inputs::open_store(&settings)?;
     let git = inputs::git_client(&arguments.inputs, &store)?;
     let client = client_unless(arguments.inputs.offline, &settings);
     let freshness = inputs::freshness(&arguments.inputs);
-    let (compilation, bases) =
+    let (mut compilation, bases) =
         inputs.compile(&Resolver { store: &store, client: client.as_ref(), freshness }, paint)?;
+    if arguments.locking.lock {
+        let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
+        lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?;
+    }
     let plan = &compilation.plan;
     let epoch = compilation.program.source_date_epoch;
 
@@ -125,7 +130,8 @@ fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Fail
         Error::Run(op::run::Error::Failed { .. }) | Error::Git(_) | Error::Http(_) => error.cause.to_string(),
         cause => format!("{}: {cause}", step.origin.name),
     };
-    let help = error.cause.help();
+    let outdated = inputs.lock.as_ref().and_then(|lock| lock.advice(&error.cause));
+    let help = outdated.or_else(|| error.cause.help());
     let line = usize::try_from(step.origin.line).unwrap_or_default();
     let source = &inputs.parsed.source;
     let place = diagnostic::render_line(&message, line, help.as_deref(), source, &inputs.file, paint);

@@ -1,44 +1,143 @@
-//! `compile`: the plan of a build. Nothing is run, and nothing is fetched but the configurations of base images.
+//! `compile`: the plan of a build, and what led to it. Nothing is run, and nothing is fetched but the configurations of base
+//! images.
 
+mod stored;
+
+use layercake_compiler::passes::{PIPELINE, before_and_after, by_name, near};
+use layercake_compiler::{Broken, Compilation, lower};
+use layercake_executor::fault::Fault;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::inputs::{Fetching, Inputs, Resolver};
-use super::registry;
+use super::{lock, registry};
 use crate::arguments::build::{Compile, Emit, PlanFormat};
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::terminal::difference::unified;
 use crate::terminal::output;
 use crate::terminal::paint::Paint;
 
 /// `layercake compile`.
 ///
 /// # Errors
-/// If the Dockerfile is wrong, or a base image cannot be found out about.
+/// If the Dockerfile is wrong, a base image cannot be found out about, or the plan is not the one that it should be.
 pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
-    not_built(arguments)?;
+    check(arguments)?;
     let settings = Settings::read(super::inputs::project(&arguments.inputs))?;
-    let inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
+    let mut inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
+    inputs.locking(&arguments.locking, &arguments.inputs)?;
+    if arguments.emit == Emit::Ast && !arguments.locking.lock {
+        // What stands in a file can be told without knowing what it means; what is wrong with it is told all the same.
+        inputs.tell(&inputs.parsed.diagnostics, paint);
+        return emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source));
+    }
     let store = super::inputs::open_store(&settings)?;
     let client = registry::client_unless(arguments.inputs.offline, &settings);
     let freshness = super::inputs::freshness(&arguments.inputs);
     let resolver = Resolver { store: &store, client: client.as_ref(), freshness };
-    let (compilation, _) = inputs.compile(&resolver, paint)?;
-    match arguments.format {
-        PlanFormat::Text => output::result(&compilation.plan.to_string()),
+    let (mut compilation, bases) = inputs.compile(&resolver, paint)?;
+    if arguments.locking.lock {
+        let git = super::inputs::git_client(&arguments.inputs, &store)?;
+        let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
+        lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?;
+    }
+    if let Some(pass) = &arguments.before_after {
+        return output::result(&work_of(pass, &compilation, paint)?);
+    }
+    let program = &compilation.program;
+    match (arguments.emit, &arguments.verify) {
+        (Emit::Ast, _) => emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source)),
+        (Emit::Program, _) => emit(arguments, program, || program.to_string()),
+        (Emit::Graph, _) => {
+            let graph = lower(program);
+            emit(arguments, &graph, || graph.to_string())
+        }
+        (Emit::Plan, Some(path)) if arguments.bless => stored::bless(&compilation.plan, path, paint),
+        (Emit::Plan, Some(path)) => stored::verify(&compilation.plan, path, paint),
+        (Emit::Plan, None) => print(arguments.format, &compilation, &inputs),
+    }
+}
+
+fn print(format: PlanFormat, compilation: &Compilation, inputs: &Inputs) -> Result<(), Failure> {
+    let plan = &compilation.plan;
+    match format {
+        PlanFormat::Text => output::result(&plan.to_string()),
         PlanFormat::Json => {
-            let mut plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
-            plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
-            output::line(&serde_json::to_string_pretty(&plan).expect("a value is always JSON"))
+            let mut value = serde_json::to_value(plan).expect("a plan has only text keys");
+            value["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
+            output::line(&pretty(&value))
         }
         PlanFormat::Toml => {
-            let plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
-            output::result(&toml::to_string_pretty(&without_nulls(plan)).expect("what has no nulls is TOML"))
+            let value = serde_json::to_value(plan).expect("a plan has only text keys");
+            output::result(&toml::to_string_pretty(&without_nulls(value)).expect("what has no nulls is TOML"))
         }
-        PlanFormat::Dot => output::result(&compilation.plan.to_dot()),
-        PlanFormat::Mermaid => output::result(&compilation.plan.to_mermaid()),
-        PlanFormat::Svg => output::result(&compilation.plan.to_svg()),
-        PlanFormat::Html => output::result(&compilation.plan.to_html()),
+        PlanFormat::Dot => output::result(&plan.to_dot()),
+        PlanFormat::Mermaid => output::result(&plan.to_mermaid()),
+        PlanFormat::Svg => output::result(&plan.to_svg()),
+        PlanFormat::Html => output::result(&plan.to_html()),
     }
+}
+
+/// Prints what is no plan.
+fn emit(arguments: &Compile, what: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    match arguments.format {
+        PlanFormat::Json => output::line(&pretty(what)),
+        _ => output::result(&text()),
+    }
+}
+
+fn pretty(what: &impl Serialize) -> String {
+    serde_json::to_string_pretty(what).expect("it has only text keys")
+}
+
+/// What a pass does, in a sentence and in a difference.
+fn work_of(name: &str, compilation: &Compilation, paint: Paint) -> Result<String, Failure> {
+    let Some(pass) = by_name(name) else {
+        let all: Vec<String> = PIPELINE.iter().map(|pass| format!("`{}`", pass.name)).collect();
+        let help = match near(name) {
+            Some(near) => format!("write `{near}` if you mean that; all there are: {}", all.join(", ")),
+            None => format!("name one of {}", all.join(", ")),
+        };
+        return Err(Failure::input(format!("there is no pass `{name}`")).help(help));
+    };
+    let (before, after) = before_and_after(&compilation.program, pass, &|_| true).map_err(|error| broken(&error))?;
+    let (old, new) = (format!("before {name}"), format!("after {name}"));
+    let difference = unified((&old, &before.to_string()), (&new, &after.to_string()), paint.on_standard_output());
+    let difference = if difference.is_empty() { "nothing to do here\n".to_owned() } else { difference };
+    Ok(format!("# {}: {}\n{difference}", pass.name, pass.summary))
+}
+
+/// A defect of a pass: it is named, and the graph is shown.
+fn broken(error: &Broken) -> Failure {
+    Failure::new(Fault::Bug, error).help("report this, with the Dockerfile: it is a defect of layercake")
+}
+
+/// Refuses arguments that do not go together.
+fn check(arguments: &Compile) -> Result<(), Failure> {
+    if arguments.predict {
+        return Err(Failure::not_built("`compile --predict`"));
+    }
+    let format = arguments.format;
+    let is_plain = format == PlanFormat::Text;
+    if arguments.emit != Emit::Plan && !is_plain && format != PlanFormat::Json {
+        let (emit, format) = (name(&arguments.emit), name(&format));
+        return Err(Failure::input(format!("`--emit {emit}` cannot be printed as {format}: that is for plans"))
+            .help("leave out `--format`, or write `--format json`"));
+    }
+    let compared = [("--verify", arguments.verify.is_some()), ("--before-after", arguments.before_after.is_some())];
+    match compared.iter().find(|(_, is_wanted)| *is_wanted && !is_plain) {
+        Some((option, _)) => {
+            Err(Failure::input(format!("`{option}` compares texts, and knows no `--format {}`", name(&format)))
+                .help("leave out `--format`"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A value of an argument as it is written.
+fn name(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// A value as TOML can have it: what is null is left out.
@@ -50,21 +149,5 @@ fn without_nulls(value: Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         other => other,
-    }
-}
-
-fn not_built(arguments: &Compile) -> Result<(), Failure> {
-    let wanted = [
-        ("--emit", arguments.emit != Emit::Plan),
-        ("--before-after", arguments.before_after.is_some()),
-        ("--predict", arguments.predict),
-        ("--verify", arguments.verify.is_some()),
-        ("--bless", arguments.bless),
-        ("--lock", arguments.lock),
-        ("--locked", arguments.locked),
-    ];
-    match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
-        Some((name, _)) => Err(Failure::not_built(format!("`compile {name}`"))),
-        None => Ok(()),
     }
 }

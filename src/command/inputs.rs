@@ -19,7 +19,8 @@ use layercake_executor::git::Client;
 pub use bases::{Freshness, Resolver};
 pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
-use crate::arguments::build::Progress;
+use super::lock::LockFile;
+use crate::arguments::build::{Locking, Progress};
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
 use crate::settings::{self, SOURCE_DATE_EPOCH};
@@ -38,6 +39,8 @@ pub struct Inputs {
     pub request: Request,
     /// The folders that files are copied from.
     pub contexts: BTreeMap<Option<String>, ContextFolder>,
+    /// What its images, git references and URLs are held to.
+    pub lock: Option<LockFile>,
     /// Those of them that are there for this build only.
     _unpacked: Vec<context::Unpacked>,
 }
@@ -87,13 +90,29 @@ impl Inputs {
         let parsed = parse(&place.text);
         let syntax = request.build_arg("BUILDKIT_SYNTAX").map(str::to_owned).or_else(|| parsed.syntax());
         check_syntax(syntax.as_deref())?;
-        Ok(Self { file: place.file, path: place.path, parsed, request, contexts, _unpacked: unpacked })
+        let lock = LockFile::existing(place.path.as_deref(), arguments)?;
+        Ok(Self { file: place.file, path: place.path, parsed, request, contexts, lock, _unpacked: unpacked })
+    }
+
+    /// Does with the lock file as the arguments say: sets it aside if it is to be written anew, and demands it if it has to
+    /// have everything.
+    ///
+    /// # Errors
+    /// If it is demanded, and there is none.
+    pub fn locking(&mut self, locking: &Locking, arguments: &arguments::Inputs) -> Result<(), Failure> {
+        let existing = self.lock.take().filter(|_| !locking.lock);
+        self.lock = if locking.locked {
+            Some(LockFile::demanded(existing, self.path.as_deref(), arguments)?)
+        } else {
+            existing
+        };
+        Ok(())
     }
 
     /// Compiles, finding out about base images as the compiler asks for them. Warnings are told.
     ///
     /// # Errors
-    /// What is wrong with the Dockerfile, or a base image that cannot be had.
+    /// What is wrong with the Dockerfile, a base image that cannot be had, or what a lock file has to have and has not.
     pub fn compile(&self, resolver: &Resolver<'_>, paint: Paint) -> Result<(Compilation, site::Bases), Failure> {
         let mut known = bases::Known::default();
         let compiled =
@@ -103,8 +122,11 @@ impl Inputs {
                 Err(diagnostics) => Ok(Err(diagnostics)),
             })?;
         match compiled {
-            Ok(compilation) => {
+            Ok(mut compilation) => {
                 self.tell(&compilation.warnings, paint);
+                if let Some(lock) = &self.lock {
+                    lock.pin(&mut compilation.plan, paint)?;
+                }
                 Ok((compilation, known.for_executor))
             }
             Err(diagnostics) => Err(self.refused(&diagnostics, paint)),

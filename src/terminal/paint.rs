@@ -26,6 +26,11 @@ impl Paint {
         if colour { Self::Colour } else { Self::Plain }
     }
 
+    /// The same for results, which are plain where a program reads them.
+    pub fn on_standard_output(self) -> Self {
+        if std::io::stdout().is_terminal() { self } else { Self::Plain }
+    }
+
     /// For what went wrong.
     pub fn red(self, text: impl Display) -> String {
         self.wrap("1;31", text)

@@ -1,11 +1,14 @@
 //! What each instruction means, with words still unexpanded.
 
+use serde::Serialize;
+
 use super::{Body, Heredoc, Instruction, Pair, Word};
 use crate::operation::{Network, Security};
 use crate::source::Span;
 
 /// A typed instruction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// `FROM`
     From(From),
@@ -46,7 +49,7 @@ pub enum Command {
 }
 
 /// `FROM [--platform=P] BASE [AS NAME]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct From {
     /// The image or stage to start from.
     pub base: Word,
@@ -57,7 +60,7 @@ pub struct From {
 }
 
 /// The name that a stage is given.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct StageName {
     /// The name, in lower case.
     pub name: String,
@@ -68,7 +71,7 @@ pub struct StageName {
 }
 
 /// `ARG NAME[=value]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ArgDeclaration {
     /// The name.
     pub name: Word,
@@ -79,7 +82,7 @@ pub struct ArgDeclaration {
 }
 
 /// What `COPY` and `ADD` have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct CopySources {
     /// Paths, patterns, and for `ADD` addresses.
     pub paths: Vec<Word>,
@@ -98,7 +101,7 @@ pub struct CopySources {
 }
 
 /// A heredoc that is copied as a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct InlineSource {
     /// The file's name.
     pub name: String,
@@ -111,7 +114,7 @@ pub struct InlineSource {
 }
 
 /// `COPY`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Copy {
     /// What and where to.
     pub sources: CopySources,
@@ -122,7 +125,7 @@ pub struct Copy {
 }
 
 /// `ADD`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Add {
     /// What and where to.
     pub sources: CopySources,
@@ -135,7 +138,8 @@ pub struct Add {
 }
 
 /// Whether a git source comes with its `.git`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeepGitDir {
     /// It does.
     Keep,
@@ -144,7 +148,8 @@ pub enum KeepGitDir {
 }
 
 /// What `--unpack` says about archives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RemoteUnpack {
     /// They are unpacked, fetched ones too.
     Always,
@@ -153,7 +158,7 @@ pub enum RemoteUnpack {
 }
 
 /// `RUN`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Run {
     /// The command.
     pub command: CommandLine,
@@ -170,7 +175,7 @@ pub struct Run {
 }
 
 /// A `--mount` whose values are still to be expanded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct MountFlag {
     /// The flag, for its place.
     pub flag: Word,
@@ -181,7 +186,7 @@ pub struct MountFlag {
 }
 
 /// A `--device`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
     /// Its name.
     pub name: String,
@@ -190,7 +195,8 @@ pub struct Device {
 }
 
 /// A command for a shell, or an argument vector.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CommandLine {
     /// A text that the shell reads. It may be empty.
     Shell(Word),
@@ -210,7 +216,7 @@ impl CommandLine {
 }
 
 /// `HEALTHCHECK`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Healthcheck {
     /// The test.
     pub test: HealthTest,
@@ -227,7 +233,8 @@ pub struct Healthcheck {
 }
 
 /// How health is tested.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum HealthTest {
     /// Not at all, whatever the base image says.
     None,
@@ -236,13 +243,14 @@ pub enum HealthTest {
 }
 
 /// `ONBUILD`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Onbuild {
     /// The trigger as images keep it, with the heredocs it opens.
     pub expression: String,
     /// Its first word, in upper case.
     pub keyword: String,
-    /// The instruction that is put off.
+    /// The instruction that is put off. Written down, it stands in the arguments.
+    #[serde(skip)]
     pub trigger: Box<Instruction>,
     /// Where the trigger stands.
     pub span: Span,

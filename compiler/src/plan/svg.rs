@@ -81,7 +81,7 @@ impl Plan {
 
     fn draw_steps(&self, layout: &Layout<'_>, out: &mut String) {
         let is_critical: HashSet<StepId> = layout.critical.iter().copied().collect();
-        for (step, text) in self.steps.iter().zip(text::steps(self)) {
+        for (step, text) in self.steps.iter().zip(text::steps(&self.steps)) {
             let (x, y) = corner(layout, layout.place(step.id));
             let critical = if is_critical.contains(&step.id) { " critical" } else { "" };
             let result = if step.id == self.result { " result" } else { "" };

@@ -13,18 +13,23 @@ use crate::operation::{
     Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
     Sharing, Unpack,
 };
-use crate::plan::{Plan, PlannedImage, Step, StepId};
+use crate::plan::{Origin, Plan, PlannedImage, Step, StepId};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}: `{}` for {}", self.version, self.target, self.platform)?;
-        for step in steps(self) {
-            writeln!(f)?;
-            step.fmt(f)?;
-        }
-        writeln!(f)?;
+        write_steps(f, &self.steps)?;
         write_image(f, &self.image, self.result)
     }
+}
+
+/// All steps, with an empty line before each and after the last.
+pub(crate) fn write_steps(f: &mut fmt::Formatter<'_>, all: &[Step]) -> fmt::Result {
+    for step in steps(all) {
+        writeln!(f)?;
+        write!(f, "{step}")?;
+    }
+    writeln!(f)
 }
 
 impl fmt::Display for StepId {
@@ -45,9 +50,9 @@ impl fmt::Display for StepText<'_> {
     }
 }
 
-/// The steps of a plan as texts.
-pub(super) fn steps(plan: &Plan) -> impl Iterator<Item = StepText<'_>> {
-    plan.steps.iter().scan(None, |last_env, step| {
+/// Steps as texts.
+pub(super) fn steps(all: &[Step]) -> impl Iterator<Item = StepText<'_>> {
+    all.iter().scan(None, |last_env, step| {
         let text = StepText { step, last_env: *last_env };
         if let Operation::Run(run) = &step.operation {
             *last_env = Some((step.id, &run.env));
@@ -57,7 +62,7 @@ pub(super) fn steps(plan: &Plan) -> impl Iterator<Item = StepText<'_>> {
 }
 
 /// One fact: a name in a column of its own, and a value.
-fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+pub(crate) fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(f, "    {name:<9} {value}")
 }
 
@@ -75,25 +80,40 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId,
         write!(f, "{separator}{input}")?;
     }
     writeln!(f)?;
-    let origin = &step.origin;
-    if !origin.stage.is_empty() {
-        let line = if origin.line == 0 { String::new() } else { format!(":{}", origin.line) };
-        fact(f, "from", format_args!("{}{line}  {}", origin.stage, shortened(&origin.name)))?;
+    write_origin(f, &step.origin)?;
+    write_operation(f, &step.operation, &step.inputs, last_env)
+}
+
+/// Where something comes from.
+pub(crate) fn write_origin(f: &mut fmt::Formatter<'_>, origin: &Origin) -> fmt::Result {
+    if origin.stage.is_empty() {
+        return Ok(());
     }
-    match &step.operation {
+    let line = if origin.line == 0 { String::new() } else { format!(":{}", origin.line) };
+    fact(f, "from", format_args!("{}{line}  {}", origin.stage, shortened(&origin.name)))
+}
+
+/// Everything that an operation depends on but its inputs, which are called as `inputs` says.
+pub(crate) fn write_operation(
+    f: &mut fmt::Formatter<'_>,
+    operation: &Operation,
+    inputs: &[impl fmt::Display],
+    last_env: Option<(impl fmt::Display, &Environment)>,
+) -> fmt::Result {
+    match operation {
         Operation::Scratch => Ok(()),
         Operation::Image(image) => write_image_source(f, image),
         Operation::Context(context) => context.name.as_ref().map_or(Ok(()), |name| fact(f, "name", word(name))),
         Operation::Inline(inline) => write_inline(f, inline),
         Operation::Http(http) => write_http(f, http),
         Operation::Git(git) => write_git(f, git),
-        Operation::Copy(copy) => write_copy(f, copy, &step.inputs),
-        Operation::Run(run) => write_run(f, run, &step.inputs, last_env),
+        Operation::Copy(copy) => write_copy(f, copy, inputs),
+        Operation::Run(run) => write_run(f, run, inputs, last_env),
         Operation::MakeDir(make_dir) => write_make_dir(f, make_dir),
     }
 }
 
-pub(super) fn operation_name(operation: &Operation) -> &'static str {
+pub(crate) fn operation_name(operation: &Operation) -> &'static str {
     match operation {
         Operation::Image(_) => "image",
         Operation::Scratch => "scratch",
@@ -107,12 +127,12 @@ pub(super) fn operation_name(operation: &Operation) -> &'static str {
     }
 }
 
-fn write_image_source(f: &mut fmt::Formatter<'_>, image: &Image) -> fmt::Result {
+pub(crate) fn write_image_source(f: &mut fmt::Formatter<'_>, image: &Image) -> fmt::Result {
     fact(f, "platform", &image.platform)?;
     image.digest.as_ref().map_or(Ok(()), |digest| fact(f, "digest", digest))
 }
 
-fn write_inline(f: &mut fmt::Formatter<'_>, inline: &Inline) -> fmt::Result {
+pub(crate) fn write_inline(f: &mut fmt::Formatter<'_>, inline: &Inline) -> fmt::Result {
     for file in &inline.files {
         fact(f, if file.executable { "script" } else { "file" }, word(&file.name))?;
         for line in file.content.split_inclusive('\n') {
@@ -122,13 +142,13 @@ fn write_inline(f: &mut fmt::Formatter<'_>, inline: &Inline) -> fmt::Result {
     Ok(())
 }
 
-fn write_http(f: &mut fmt::Formatter<'_>, http: &Http) -> fmt::Result {
+pub(crate) fn write_http(f: &mut fmt::Formatter<'_>, http: &Http) -> fmt::Result {
     fact(f, "url", word(&redact(&http.url)))?;
     fact(f, "file", word(&http.filename))?;
     http.checksum.as_ref().map_or(Ok(()), |checksum| fact(f, "checksum", checksum))
 }
 
-fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
+pub(crate) fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
     fact(f, "remote", word(&git.remote))?;
     for (name, value) in [("reference", &git.reference), ("subdir", &git.subdir), ("checksum", &git.checksum)] {
         if let Some(value) = value {
@@ -148,11 +168,15 @@ fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
     Ok(())
 }
 
-fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[StepId]) -> fmt::Result {
+/// What an input is called. A graph that is printed because it is malformed may refer to one that is not there.
+fn called(inputs: &[impl fmt::Display], slot: usize) -> String {
+    inputs.get(slot).map_or_else(|| "%?".to_owned(), ToString::to_string)
+}
+
+fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[impl fmt::Display]) -> fmt::Result {
     for source in &copy.sources {
-        let input = inputs.get(source.input).copied().unwrap_or(StepId(u32::MAX));
         // Which input it is only has to be said where there are several.
-        let input = if inputs.len() > 2 { format!("{input} ") } else { String::new() };
+        let input = if inputs.len() > 2 { format!("{} ", called(inputs, source.input)) } else { String::new() };
         fact(f, "source", format_args!("{input}{}", word(&source.path)))?;
     }
     fact(f, "to", word(&copy.destination))?;
@@ -180,8 +204,8 @@ fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[StepId]) -> fmt
 fn write_run(
     f: &mut fmt::Formatter<'_>,
     run: &Run,
-    inputs: &[StepId],
-    last_env: Option<(StepId, &Environment)>,
+    inputs: &[impl fmt::Display],
+    last_env: Option<(impl fmt::Display, &Environment)>,
 ) -> fmt::Result {
     let arguments: Vec<String> = run.arguments.iter().map(|argument| word(argument)).collect();
     fact(f, "command", arguments.join(" "))?;
@@ -215,9 +239,9 @@ fn write_run(
     Ok(())
 }
 
-fn write_mount(f: &mut fmt::Formatter<'_>, mount: &Mount, inputs: &[StepId]) -> fmt::Result {
+fn write_mount(f: &mut fmt::Formatter<'_>, mount: &Mount, inputs: &[impl fmt::Display]) -> fmt::Result {
     let mut text = String::new();
-    let input = |slot: usize| inputs.get(slot).copied().unwrap_or(StepId(u32::MAX));
+    let input = |slot: usize| called(inputs, slot);
     let flag = |is_set: bool, text: &'static str| if is_set { text } else { "" };
     match &mount.kind {
         MountKind::Bind { input: slot, source, writable } => {
@@ -263,7 +287,7 @@ fn write_make_dir(f: &mut fmt::Formatter<'_>, make_dir: &MakeDir) -> fmt::Result
     make_dir.owner.as_ref().map_or(Ok(()), |owner| fact(f, "owner", word(owner)))
 }
 
-fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, result: StepId) -> fmt::Result {
+pub(crate) fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, result: StepId) -> fmt::Result {
     match image.base {
         Some(base) => writeln!(f, "image {result} on {base}")?,
         None => writeln!(f, "image {result}")?,
@@ -280,7 +304,7 @@ fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, result: StepId)
     Ok(())
 }
 
-fn write_config(f: &mut fmt::Formatter<'_>, config: &ContainerConfig) -> fmt::Result {
+pub(crate) fn write_config(f: &mut fmt::Formatter<'_>, config: &ContainerConfig) -> fmt::Result {
     let words = |words: &[String]| words.iter().map(|item| word(item)).collect::<Vec<_>>().join(" ");
     for variable in &config.env {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
@@ -340,7 +364,7 @@ fn pair(name: &str, value: &str) -> String {
 }
 
 /// A text as it is if nobody can misread it, else in quotes.
-fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { go::quote(text) }
 }
 
@@ -349,7 +373,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// A text in which nothing but what can be seen is left as it is.
-fn on_one_line(text: &str) -> String {
+pub(crate) fn on_one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

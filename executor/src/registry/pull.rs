@@ -44,6 +44,26 @@ impl Client {
         })
     }
 
+    /// Whether the repository of a reference has the image or index that the reference names. A store says nothing about that:
+    /// it finds what it has by its digest, wherever it came from.
+    ///
+    /// # Errors
+    /// If the registry cannot be asked.
+    pub fn has(&self, reference: &Reference, events: Events<'_>) -> Result<bool, Error> {
+        let name = reference.digest().map_or_else(|| reference.tag().unwrap_or("latest").to_owned(), Digest::to_string);
+        let (path, what) = (format!("manifests/{name}"), reference.familiar());
+        let asked = self.anywhere(&Repository::from(reference), events, |place| {
+            let call = call(place, Method::HEAD, &path, &what);
+            let mut incoming = self.send(&call, events)?;
+            if incoming.status == StatusCode::OK { Ok(()) } else { Err(call.refused(&mut incoming)) }
+        });
+        match asked {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Brings blobs into the store that an image of `reference`'s repository has. Those that are there are not fetched.
     ///
     /// # Errors
@@ -328,17 +348,22 @@ impl Resolving<'_> {
     }
 
     fn call<'a>(&'a self, method: Method, path: &'a str, what: &'a str) -> Call<'a> {
-        Call {
-            repository: self.place,
-            method,
-            target: Target::Path(path),
-            headers: if path.starts_with("manifests/") { acceptable() } else { HeaderMap::new() },
-            body: Content::None,
-            access: Access::Pull,
-            also: None,
-            what,
-            doing: "fetching",
-        }
+        call(self.place, method, path, what)
+    }
+}
+
+/// A question for something of a repository.
+fn call<'a>(place: &'a Repository, method: Method, path: &'a str, what: &'a str) -> Call<'a> {
+    Call {
+        repository: place,
+        method,
+        target: Target::Path(path),
+        headers: if path.starts_with("manifests/") { acceptable() } else { HeaderMap::new() },
+        body: Content::None,
+        access: Access::Pull,
+        also: None,
+        what,
+        doing: "fetching",
     }
 }
 

@@ -1,12 +1,12 @@
 //! `check --fix`: writes what the compiler would mend.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::Path;
+use std::{fs, io};
 
 use layercake_compiler::{Diagnostic, Severity, apply, fix};
 
 use crate::command::inputs::Inputs;
+use crate::command::publish;
 use crate::failure::Failure;
 use crate::terminal::output;
 
@@ -44,24 +44,10 @@ pub(super) fn mend(inputs: &Inputs, findings: &[Diagnostic]) -> Result<(), Failu
 fn replace(path: &Path, old: &str, new: &str) -> Result<(), Failure> {
     let shown = path.display();
     let failed = |error: io::Error| Failure::environment(format!("cannot rewrite `{shown}`: {error}"));
-    let path = fs::canonicalize(path).map_err(failed)?;
     // What is no UTF-8 was read with replacements, which must not be written back.
-    if fs::read(&path).map_err(failed)? != old.as_bytes() {
+    if fs::read(path).map_err(failed)? != old.as_bytes() {
         return Err(Failure::input(format!("`{shown}` is not UTF-8, or has just changed"))
             .help("save it as UTF-8, and try again"));
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = (|| {
-        let mut file = File::create_new(&part)?;
-        file.set_permissions(fs::metadata(&path)?.permissions())?;
-        file.write_all(new.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, &path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    written.map_err(failed)
+    publish::write(path, new).map_err(failed)
 }

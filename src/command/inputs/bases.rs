@@ -1,5 +1,7 @@
 //! Base images: from the store, or from their registry, side by side.
 
+mod locked;
+
 use std::thread;
 
 use layercake_cache::Store;
@@ -13,6 +15,7 @@ use layercake_executor::registry::event;
 
 use super::Inputs;
 use super::context::OCI_LAYOUT;
+use crate::command::lock::LockFile;
 use crate::failure::Failure;
 use crate::terminal::paint::Paint;
 use crate::terminal::{diagnostic, output};
@@ -52,8 +55,12 @@ impl Resolver<'_> {
         known: &mut Known,
         paint: Paint,
     ) -> Result<(), Failure> {
+        if let Some(lock) = &inputs.lock {
+            lock.check_images(requests, &inputs.parsed)?;
+        }
         let found: Vec<Result<LocalImage, Failure>> = thread::scope(|scope| {
-            let threads: Vec<_> = requests.iter().map(|request| scope.spawn(|| self.one(request))).collect();
+            let threads: Vec<_> =
+                requests.iter().map(|request| scope.spawn(|| self.one(request, inputs.lock.as_ref()))).collect();
             threads.into_iter().map(|thread| thread.join().expect("a thread that panics is a bug")).collect()
         });
         for (request, image) in requests.iter().zip(found) {
@@ -70,7 +77,15 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn one(&self, request: &BaseRequest) -> Result<LocalImage, Failure> {
+    fn one(&self, request: &BaseRequest, lock: Option<&LockFile>) -> Result<LocalImage, Failure> {
+        if let Some((lock, digest)) = lock.and_then(|lock| Some((lock, lock.image(request)?))) {
+            return locked::image(self, request, lock, digest);
+        }
+        self.named(request)
+    }
+
+    /// What the name of an image leads to now.
+    fn named(&self, request: &BaseRequest) -> Result<LocalImage, Failure> {
         if let Some(layout) = request.reference.strip_prefix(OCI_LAYOUT) {
             return Ok(LayoutReference::parse(layout).bring(self.store, &request.platform)?);
         }
