@@ -79,7 +79,7 @@ pub fn compile_with(
 fn optimized(program: &Program, wants: &dyn Fn(&str) -> bool) -> Graph {
     let mut graph = lower(program);
     verify(&graph).expect("lowering makes sound graphs");
-    for pass in PIPELINE.iter().filter(|pass| pass.is_mandatory || wants(pass.name)) {
+    for pass in PIPELINE.iter().filter(|pass| pass.is_mandatory() || wants(pass.name)) {
         pass.run(&mut graph);
         verify(&graph).expect("passes keep graphs sound");
     }

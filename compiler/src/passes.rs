@@ -6,6 +6,7 @@ mod dedup;
 mod prune;
 
 use crate::graph::Graph;
+use crate::suggest::nearest;
 
 /// One pass.
 #[derive(Clone, Copy, Debug)]
@@ -14,19 +15,37 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// Whether the plan is not one without it.
-    pub is_mandatory: bool,
+    /// The level from which on it runs.
+    pub level: Level,
     run: fn(&mut Graph),
+}
+
+/// How much is optimized, as `-O` says it. A level has the passes of those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every plan needs, and cannot be turned off: each step of a plan is needed.
+    Needed,
+    /// What costs next to nothing and never makes a build wait for more.
+    Cheap,
+    /// All that is known to be right.
+    #[default]
+    Full,
 }
 
 /// All passes, in the order in which they run.
 pub const PIPELINE: &[Pass] = &[
-    Pass { name: "dedup", summary: "shares equal operations across stages", is_mandatory: false, run: dedup::run },
+    Pass { name: "dedup", summary: "shares equal operations across stages", level: Level::Cheap, run: dedup::run },
     // After `dedup`, which may leave operations that nothing uses any more. Every step of a plan is needed.
-    Pass { name: "prune", summary: "drops what the target does not need", is_mandatory: true, run: prune::run },
+    Pass { name: "prune", summary: "drops what the target does not need", level: Level::Needed, run: prune::run },
 ];
 
 impl Pass {
+    /// Whether the plan is not one without it.
+    #[must_use]
+    pub fn is_mandatory(&self) -> bool {
+        self.level == Level::Needed
+    }
+
     /// Runs it.
     pub fn run(&self, graph: &mut Graph) {
         (self.run)(graph);
@@ -37,4 +56,10 @@ impl Pass {
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
+}
+
+/// The pass that someone probably meant who wrote a name that no pass has.
+#[must_use]
+pub fn near(name: &str) -> Option<&'static str> {
+    nearest(name, PIPELINE.iter().map(|pass| pass.name))
 }
