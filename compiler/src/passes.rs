@@ -3,6 +3,7 @@
 //! The graph is verified after each. A pass that has run changes nothing when it runs again.
 
 mod dedup;
+mod detach;
 mod prune;
 
 use crate::graph::Graph;
@@ -35,7 +36,14 @@ pub enum Level {
 /// All passes, in the order in which they run.
 pub const PIPELINE: &[Pass] = &[
     Pass { name: "dedup", summary: "shares equal operations across stages", level: Level::Cheap, run: dedup::run },
-    // After `dedup`, which may leave operations that nothing uses any more. Every step of a plan is needed.
+    // After `dedup`, which looks at inputs before what uses them by going through the nodes in the order of the file.
+    Pass {
+        name: "detach",
+        summary: "lets linked copies begin before the tree that they go on is there",
+        level: Level::Full,
+        run: detach::run,
+    },
+    // After all that may leave operations that nothing uses any more. Every step of a plan is needed.
     Pass { name: "prune", summary: "drops what the target does not need", level: Level::Needed, run: prune::run },
 ];
 

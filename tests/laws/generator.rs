@@ -161,7 +161,8 @@ fn run() -> impl Strategy<Value = Instruction> {
     })
 }
 
-/// A command whose result depends on the tree, the variables and the mounts alone: it may not read what it writes meanwhile.
+/// A command whose result depends on the tree, the variables and the mounts alone: it may not read what it writes
+/// meanwhile. Nothing else names the pipe: who opens it would wait for ever.
 fn command() -> impl Strategy<Value = String> {
     const COMMANDS: [&str; 22] = [
         "mkdir -p P",
@@ -185,7 +186,7 @@ fn command() -> impl Strategy<Value = String> {
         "cp -r /m/. P",
         "ls /m > P; echo 1 > /m/x",
         "mkdir -p /c/1; mkdir -p /w/t/1; ls /w/t > P",
-        "mkfifo P",
+        "mkfifo /pipe",
     ];
     (select(&COMMANDS[..]), select(&PATHS[..]), select(&PATHS[..]))
         .prop_map(|(command, one, other)| command.replace('P', one).replace('Q', other))

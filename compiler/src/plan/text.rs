@@ -81,7 +81,7 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId,
         fact(f, "from", format_args!("{}{line}  {}", origin.stage, shortened(&origin.name)))?;
     }
     match &step.operation {
-        Operation::Scratch => Ok(()),
+        Operation::Scratch | Operation::Stack => Ok(()),
         Operation::Image(image) => write_image_source(f, image),
         Operation::Context(context) => context.name.as_ref().map_or(Ok(()), |name| fact(f, "name", word(name))),
         Operation::Inline(inline) => write_inline(f, inline),
@@ -104,6 +104,7 @@ pub(super) fn operation_name(operation: &Operation) -> &'static str {
         Operation::Copy(_) => "copy",
         Operation::Run(_) => "run",
         Operation::MakeDir(_) => "make-dir",
+        Operation::Stack => "stack",
     }
 }
 
