@@ -4,7 +4,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::{Index, select, subsequence};
 
-use super::program::{Base, Change, Context, Entry, Form, Instruction, Mount, Program, Source, Stage, What};
+use super::program::{Base, Change, Context, Edit, Entry, Form, Instruction, Mount, Program, Source, Stage};
 
 /// Names in a context. The first two are always there.
 const NAMES: [&str; 9] = ["a", "dir/c", "b.txt", "dir/d.txt", "dir/sub/e", "z/f", "link", "dirlink", "dir/up"];
@@ -90,12 +90,15 @@ fn context() -> impl Strategy<Value = Context> {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let what = prop_oneof![
-        4 => Just(What::Content("changed\n".to_owned())),
-        2 => select(&[0o700, 0o644][..]).prop_map(What::Mode),
-        1 => Just(What::Remove),
+    let edit = prop_oneof![
+        4 => Just(Edit::Content("changed\n")),
+        2 => select(&[0o700, 0o644][..]).prop_map(Edit::Mode),
+        1 => Just(Edit::Remove),
     ];
-    (any::<Index>(), what).prop_map(|(which, what)| Change { which, what })
+    prop_oneof![
+        (any::<Index>(), edit).prop_map(|(which, edit)| Change::Context(which, edit)),
+        (any::<Index>(), any::<Index>()).prop_map(|(stage, place)| Change::Dockerfile(stage, place)),
+    ]
 }
 
 fn stage() -> impl Strategy<Value = Stage> {

@@ -28,17 +28,19 @@ pub(crate) enum Entry {
     Link(&'static str),
 }
 
-/// What is done to one entry of the context.
+/// What is changed between two builds.
 #[derive(Clone, Debug)]
-pub(crate) struct Change {
-    pub(crate) which: Index,
-    pub(crate) what: What,
+pub(crate) enum Change {
+    /// An entry of the context.
+    Context(Index, Edit),
+    /// The Dockerfile: an instruction is left out of a stage.
+    Dockerfile(Index, Index),
 }
 
-/// What is done to it.
+/// What is done to an entry of the context.
 #[derive(Clone, Debug)]
-pub(crate) enum What {
-    Content(String),
+pub(crate) enum Edit {
+    Content(&'static str),
     Mode(u32),
     Remove,
 }
@@ -145,30 +147,50 @@ impl Program {
 
     /// Makes the change to what was written.
     pub(crate) fn apply(&self, folder: &Path) {
-        let (path, entry) = self.changed();
+        let (path, edit) = match &self.change {
+            Change::Dockerfile(..) => {
+                return fs::write(folder.join("Dockerfile"), self.shortened().dockerfile()).unwrap();
+            }
+            Change::Context(index, edit) => (self.path(*index), edit),
+        };
         fs::remove_file(folder.join(path)).unwrap();
-        match (&self.change.what, entry) {
-            (What::Remove, _) => {}
-            (What::Content(content), Entry::File { mode, .. }) => {
-                Entry::File { content: content.clone(), mode: *mode }.write(&folder.join(path));
-            }
-            (What::Mode(mode), Entry::File { content, .. }) => {
-                Entry::File { content: content.clone(), mode: *mode }.write(&folder.join(path));
-            }
-            (What::Content(_) | What::Mode(_), Entry::Link(_)) => Entry::Link("dir/c").write(&folder.join(path)),
-        }
+        let changed = match (edit, self.context[path].clone()) {
+            (Edit::Remove, _) => return,
+            (Edit::Content(content), Entry::File { mode, .. }) => Entry::File { content: (*content).to_owned(), mode },
+            (Edit::Mode(mode), Entry::File { content, .. }) => Entry::File { content, mode: *mode },
+            (Edit::Content(_) | Edit::Mode(_), Entry::Link(_)) => Entry::Link("dir/c"),
+        };
+        changed.write(&folder.join(path));
     }
 
     /// Takes the change back.
     pub(crate) fn revert(&self, folder: &Path) {
-        let (path, entry) = self.changed();
-        let _ = fs::remove_file(folder.join(path));
-        entry.write(&folder.join(path));
+        match &self.change {
+            Change::Dockerfile(..) => fs::write(folder.join("Dockerfile"), self.dockerfile()).unwrap(),
+            Change::Context(index, _) => {
+                let path = self.path(*index);
+                let _ = fs::remove_file(folder.join(path));
+                self.context[path].write(&folder.join(path));
+            }
+        }
     }
 
-    fn changed(&self) -> (&'static str, &Entry) {
-        let (path, entry) = self.context.iter().nth(self.change.which.index(self.context.len())).unwrap();
-        (path, entry)
+    fn path(&self, index: Index) -> &'static str {
+        self.context.keys().nth(index.index(self.context.len())).unwrap()
+    }
+
+    /// Itself without the instruction that the change leaves out.
+    fn shortened(&self) -> Self {
+        let mut changed = self.clone();
+        if let Change::Dockerfile(stage, place) = &self.change {
+            let stage = stage.index(self.stages.len());
+            if let Stage::Of { instructions, .. } = &mut changed.stages[stage]
+                && !instructions.is_empty()
+            {
+                instructions.remove(place.index(instructions.len()));
+            }
+        }
+        changed
     }
 }
 
@@ -229,7 +251,10 @@ impl fmt::Debug for Program {
         for (path, entry) in &self.context {
             writeln!(f, "{path}: {entry:?}")?;
         }
-        let change = &self.change.what;
-        writeln!(f, "--- change: {} {change:?}; passes: {:?}", self.changed().0, self.passes)
+        match &self.change {
+            Change::Dockerfile(..) => writeln!(f, "--- changed to\n{}", self.shortened().dockerfile())?,
+            Change::Context(index, edit) => writeln!(f, "--- change: {}: {edit:?}", self.path(*index))?,
+        }
+        writeln!(f, "--- passes: {:?}", self.passes)
     }
 }
