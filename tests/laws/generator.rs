@@ -4,7 +4,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::{Index, select, subsequence};
 
-use super::program::{Base, Change, Context, Edit, Entry, Form, Instruction, Mount, Program, Source, Stage};
+use super::program::{Base, Change, Context, Edit, Entry, Form, Instruction, Mount, Program, Rewrite, Source, Stage};
 
 /// Names in a context. The first two are always there.
 const NAMES: [&str; 9] = ["a", "dir/c", "b.txt", "dir/d.txt", "dir/sub/e", "z/f", "link", "dirlink", "dir/up"];
@@ -95,9 +95,12 @@ fn change() -> impl Strategy<Value = Change> {
         2 => select(&[0o700, 0o644][..]).prop_map(Edit::Mode),
         1 => Just(Edit::Remove),
     ];
+    let rewrite =
+        prop_oneof![Just(Rewrite::LeaveOut), Just(Rewrite::Bare), select(&FOLDERS[..]).prop_map(Rewrite::Elsewhere),];
     prop_oneof![
         (any::<Index>(), edit).prop_map(|(which, edit)| Change::Context(which, edit)),
-        (any::<Index>(), any::<Index>()).prop_map(|(stage, place)| Change::Dockerfile(stage, place)),
+        (any::<Index>(), any::<Index>(), rewrite)
+            .prop_map(|(stage, place, rewrite)| Change::Dockerfile(stage, place, rewrite)),
     ]
 }
 

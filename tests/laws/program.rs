@@ -33,8 +33,18 @@ pub(crate) enum Entry {
 pub(crate) enum Change {
     /// An entry of the context.
     Context(Index, Edit),
-    /// The Dockerfile: an instruction is left out of a stage.
-    Dockerfile(Index, Index),
+    /// An instruction of a stage of the Dockerfile.
+    Dockerfile(Index, Index, Rewrite),
+}
+
+/// What is done to an instruction.
+#[derive(Clone, Debug)]
+pub(crate) enum Rewrite {
+    LeaveOut,
+    /// It loses its flags and mounts.
+    Bare,
+    /// What is copied goes elsewhere; an instruction that copies nothing is left out.
+    Elsewhere(&'static str),
 }
 
 /// What is done to an entry of the context.
@@ -149,7 +159,7 @@ impl Program {
     pub(crate) fn apply(&self, folder: &Path) {
         let (path, edit) = match &self.change {
             Change::Dockerfile(..) => {
-                return fs::write(folder.join("Dockerfile"), self.shortened().dockerfile()).unwrap();
+                return fs::write(folder.join("Dockerfile"), self.rewritten().dockerfile()).unwrap();
             }
             Change::Context(index, edit) => (self.path(*index), edit),
         };
@@ -179,16 +189,21 @@ impl Program {
         self.context.keys().nth(index.index(self.context.len())).unwrap()
     }
 
-    /// Itself without the instruction that the change leaves out.
-    fn shortened(&self) -> Self {
+    /// Itself with the instruction that the change is about rewritten.
+    fn rewritten(&self) -> Self {
         let mut changed = self.clone();
-        if let Change::Dockerfile(stage, place) = &self.change {
-            let stage = stage.index(self.stages.len());
-            if let Stage::Of { instructions, .. } = &mut changed.stages[stage]
-                && !instructions.is_empty()
-            {
-                instructions.remove(place.index(instructions.len()));
-            }
+        let Change::Dockerfile(stage, place, rewrite) = &self.change else { return changed };
+        let stage = stage.index(self.stages.len());
+        let Stage::Of { instructions, .. } = &mut changed.stages[stage] else { return changed };
+        if instructions.is_empty() {
+            return changed;
+        }
+        let place = place.index(instructions.len());
+        match (rewrite, &mut instructions[place]) {
+            (Rewrite::Bare, Instruction::Copy { flags, .. }) => flags.clear(),
+            (Rewrite::Bare, Instruction::Run { mounts, .. }) => mounts.clear(),
+            (Rewrite::Elsewhere(folder), Instruction::Copy { destination, .. }) => *destination = folder,
+            _ => drop(instructions.remove(place)),
         }
         changed
     }
@@ -252,7 +267,7 @@ impl fmt::Debug for Program {
             writeln!(f, "{path}: {entry:?}")?;
         }
         match &self.change {
-            Change::Dockerfile(..) => writeln!(f, "--- changed to\n{}", self.shortened().dockerfile())?,
+            Change::Dockerfile(..) => writeln!(f, "--- changed to\n{}", self.rewritten().dockerfile())?,
             Change::Context(index, edit) => writeln!(f, "--- change: {}: {edit:?}", self.path(*index))?,
         }
         writeln!(f, "--- passes: {:?}", self.passes)
