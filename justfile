@@ -31,3 +31,7 @@ fuzz MINUTES="5":
 # Measures the compiler; `docs/performance.md` says what the figures mean.
 bench *ARGS:
     cargo bench -p layercake-compiler --bench compiler -- {{ARGS}}
+
+# Tries the laws of builds on NUMBER generated Dockerfiles; CI tries 300.
+laws NUMBER="5000":
+    LAYERCAKE_LAWS={{NUMBER}} cargo test --test laws -- --nocapture

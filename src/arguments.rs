@@ -6,6 +6,7 @@ pub mod inputs;
 pub mod resources;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use layercake_compiler::passes::{Level, PIPELINE};
 
 /// A compiler for container images: any Dockerfile, no daemon, no root.
 #[derive(Debug, Parser)]
@@ -36,6 +37,7 @@ pub enum Command {
     /// Build an image from a Dockerfile.
     Build(Box<build::Build>),
     /// Show the plan of a build; run and fetch nothing but the configurations of base images.
+    #[command(after_long_help = passes())]
     Compile(Box<build::Compile>),
     /// Say what is doubtful in a Dockerfile.
     Check(Box<build::Check>),
@@ -83,4 +85,18 @@ pub enum Command {
     Man,
     /// Print the version.
     Version(images::Version),
+}
+
+/// The passes of the optimizer, as a part of the help.
+fn passes() -> String {
+    let mut text = "Passes of the optimizer, in the order in which they run:\n".to_owned();
+    for pass in PIPELINE {
+        let level = match pass.level {
+            Level::Needed => "always",
+            Level::Cheap => "from -O1 on",
+            Level::Full => "with -O2",
+        };
+        text += &format!("  {:8} {} ({level})\n", pass.name, pass.summary);
+    }
+    text
 }

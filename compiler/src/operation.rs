@@ -32,6 +32,8 @@ pub enum Operation {
     Run(Run),
     /// Makes a folder, with its parents, where it does not exist (what `WORKDIR` does). Input 0: the tree below.
     MakeDir(MakeDir),
+    /// Puts what a step changed in the empty tree on another tree. Input 0: the tree below; input 1: the step.
+    Stack,
 }
 
 /// The tree of an image.

@@ -3,6 +3,7 @@
 //! The graph is verified after each. A pass that has run changes nothing when it runs again.
 
 mod dedup;
+mod detach;
 mod prune;
 
 use crate::graph::Graph;
@@ -18,19 +19,44 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// Whether the plan is not one without it.
-    pub is_mandatory: bool,
+    /// The level from which on it runs.
+    pub level: Level,
     run: fn(&mut Graph),
+}
+
+/// How much is optimized, as `-O` says it. A level has the passes of those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every plan needs, and cannot be turned off: each step of a plan is needed.
+    Needed,
+    /// What costs next to nothing and never makes a build wait for more.
+    Cheap,
+    /// All that is known to be right.
+    #[default]
+    Full,
 }
 
 /// All passes, in the order in which they run.
 pub const PIPELINE: &[Pass] = &[
-    Pass { name: "dedup", summary: "shares equal operations across stages", is_mandatory: false, run: dedup::run },
-    // After `dedup`, which may leave operations that nothing uses any more. Every step of a plan is needed.
-    Pass { name: "prune", summary: "drops what the target does not need", is_mandatory: true, run: prune::run },
+    Pass { name: "dedup", summary: "shares equal operations across stages", level: Level::Cheap, run: dedup::run },
+    // After `dedup`, which looks at inputs before what uses them by going through the nodes in the order of the file.
+    Pass {
+        name: "detach",
+        summary: "lets linked copies begin before the tree that they go on is there",
+        level: Level::Full,
+        run: detach::run,
+    },
+    // After all that may leave operations that nothing uses any more. Every step of a plan is needed.
+    Pass { name: "prune", summary: "drops what the target does not need", level: Level::Needed, run: prune::run },
 ];
 
 impl Pass {
+    /// Whether the plan is not one without it.
+    #[must_use]
+    pub fn is_mandatory(&self) -> bool {
+        self.level == Level::Needed
+    }
+
     /// Runs it.
     pub fn run(&self, graph: &mut Graph) {
         (self.run)(graph);
@@ -69,7 +95,7 @@ pub fn before_and_after(
 }
 
 fn chosen<'p>(passes: &'p [Pass], wants: &dyn Fn(&str) -> bool) -> impl Iterator<Item = &'p Pass> {
-    passes.iter().filter(move |pass| pass.is_mandatory || wants(pass.name))
+    passes.iter().filter(move |pass| pass.is_mandatory() || wants(pass.name))
 }
 
 /// The name of a pass that may have been meant.
@@ -105,7 +131,7 @@ mod tests {
         let drops_the_result = Pass {
             name: "eager",
             summary: "drops too much",
-            is_mandatory: false,
+            level: Level::Full,
             run: |graph| drop(graph.nodes.remove_node(graph.result)),
         };
         let program = program("FROM scratch\nWORKDIR /a\n");

@@ -2,12 +2,13 @@
 //!
 //! 1. There is no cycle.
 //! 2. The slots of a node are numbered from 0 without gaps, and no two inputs share one.
-//! 3. An operation has the number of inputs that its documentation demands: none; one; or one and those it refers to.
+//! 3. An operation has the number of inputs that its documentation demands: none; one; two; or one and those it refers to.
 //! 4. Every slot that an operation refers to exists, and is not slot 0.
 //! 5. What is copied comes from somewhere; a command has a program to run.
 //! 6. Paths that have to be absolute are.
 //! 7. The result, the base and the steps of the history are nodes of the graph; the base is an image.
-//! 8. An entry of the history has a node exactly where it has a layer.
+//! 8. What is stacked is a step on the empty tree.
+//! 9. An entry of the history has a node exactly where it has a layer.
 
 use std::fmt;
 
@@ -90,8 +91,16 @@ pub fn verify(graph: &Graph) -> Result<(), Violation> {
         if let Err(what) = operation(&graph.nodes[node].operation, slots.len()) {
             return fail(Some(node), what);
         }
+        if graph.nodes[node].operation == Operation::Stack && !is_on_scratch(graph, graph.inputs(node)[1]) {
+            return fail(Some(node), "what it stacks is no step on the empty tree");
+        }
     }
     documents(graph)
+}
+
+fn is_on_scratch(graph: &Graph, node: NodeIndex) -> bool {
+    let below = graph.inputs(node).first().copied();
+    below.is_some_and(|below| graph.nodes[below].operation == Operation::Scratch)
 }
 
 fn documents(graph: &Graph) -> Result<(), Violation> {
@@ -128,6 +137,11 @@ fn operation(operation: &Operation, inputs: usize) -> Result<(), &'static str> {
         | Operation::Http(_)
         | Operation::Git(_) => {
             if inputs != 0 {
+                return Err(wrong_inputs);
+            }
+        }
+        Operation::Stack => {
+            if inputs != 2 {
                 return Err(wrong_inputs);
             }
         }

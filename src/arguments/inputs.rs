@@ -80,10 +80,10 @@ pub struct Inputs {
     /// Leave cached steps elsewhere (not built yet).
     #[arg(long, value_name = "DESTINATION")]
     pub cache_to: Vec<String>,
-    /// How much to optimize (not built yet).
+    /// How much to optimize: `-O0` is what every plan needs, `-O2` all passes [default: 2].
     #[arg(short = 'O', value_name = "LEVEL", value_parser = ["0", "1", "2"])]
     pub optimize: Option<String>,
-    /// Turn a pass on or off (not built yet).
+    /// Turn a pass on or off, whatever the level is; `layercake compile --help` lists them. May be given again.
     #[arg(long, value_name = "NAME=on|off")]
     pub pass: Vec<String>,
     /// Steps under way at the same time [default: 16].

@@ -2,6 +2,7 @@
 
 mod bases;
 mod context;
+mod passes;
 mod values;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,13 @@ use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
-    BaseRequest, Bases, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, compile, parse,
+    BaseRequest, Bases, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, compile, compile_with, parse,
 };
 use layercake_executor::build::site::{self, ContextFolder};
 use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
+use passes::Passes;
 pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
 use super::lock::LockFile;
@@ -37,6 +39,8 @@ pub struct Inputs {
     pub parsed: Parsed,
     /// What the compiler is asked for.
     pub request: Request,
+    /// The optimizer's passes that are wanted.
+    passes: Passes,
     /// The folders that files are copied from.
     pub contexts: BTreeMap<Option<String>, ContextFolder>,
     /// What its images, git references and URLs are held to.
@@ -52,6 +56,7 @@ impl Inputs {
     /// If something is not there, or an argument means nothing.
     pub fn read(arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Self, Failure> {
         not_built(arguments)?;
+        let passes = Passes::read(arguments)?;
         let place = context::locate(arguments, fetching)?;
         let (mut contexts, mut unpacked) = (BTreeMap::new(), Vec::new());
         let mut add = |name: Option<String>, opened: context::Opened| {
@@ -91,7 +96,7 @@ impl Inputs {
         let syntax = request.build_arg("BUILDKIT_SYNTAX").map(str::to_owned).or_else(|| parsed.syntax());
         check_syntax(syntax.as_deref())?;
         let lock = LockFile::existing(place.path.as_deref(), arguments)?;
-        Ok(Self { file: place.file, path: place.path, parsed, request, contexts, lock, _unpacked: unpacked })
+        Ok(Self { file: place.file, path: place.path, parsed, request, passes, contexts, lock, _unpacked: unpacked })
     }
 
     /// Does with the lock file as the arguments say: sets it aside if it is to be written anew, and demands it if it has to
@@ -115,12 +120,13 @@ impl Inputs {
     /// What is wrong with the Dockerfile, a base image that cannot be had, or what a lock file has to have and has not.
     pub fn compile(&self, resolver: &Resolver<'_>, paint: Paint) -> Result<(Compilation, site::Bases), Failure> {
         let mut known = bases::Known::default();
-        let compiled =
-            self.ask(resolver, paint, &mut known, |bases| match compile(&self.parsed, &self.request, bases) {
+        let compiled = self.ask(resolver, paint, &mut known, |bases| {
+            match compile_with(&self.parsed, &self.request, bases, &|name| self.passes.wants(name)) {
                 Ok(Outcome::Compiled(compilation)) => Ok(Ok(*compilation)),
                 Ok(Outcome::NeedsBases(requests)) => Err(requests),
                 Err(diagnostics) => Ok(Err(diagnostics)),
-            })?;
+            }
+        })?;
         match compiled {
             Ok(mut compilation) => {
                 self.tell(&compilation.warnings, paint);
@@ -254,8 +260,6 @@ fn not_built(arguments: &arguments::Inputs) -> Result<(), Failure> {
     let wanted = [
         ("--cache-from", !arguments.cache_from.is_empty()),
         ("--cache-to", !arguments.cache_to.is_empty()),
-        ("-O", arguments.optimize.is_some()),
-        ("--pass", !arguments.pass.is_empty()),
     ];
     match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
         Some((name, _)) => Err(Failure::not_built(format!("`{name}`"))),

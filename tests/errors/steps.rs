@@ -1,6 +1,7 @@
 //! Steps that cannot be done.
 
 use crate::support::Home;
+use crate::support::home::run;
 use crate::{assert_build_fails, assert_fails};
 
 #[test]
@@ -67,4 +68,15 @@ fn a_secret_is_missing() {
     assert_build_fails(&home, "FROM base\nRUN --mount=type=secret,id=token,required true\n", 2, "missing-secret");
     home.write("ctx/Dockerfile", "FROM base\nRUN --network=host --security=insecure true\n");
     assert_fails(&home, ["build", "ctx"], 2, "insecure-is-not-allowed");
+}
+
+#[test]
+fn links_that_lead_in_a_circle() {
+    let Some(home) = Home::with_base() else { return };
+    home.write("ctx/a", "");
+    for instruction in ["COPY a /b/y", "COPY --from=loop /b/y /y", "WORKDIR /b/sub"] {
+        home.write("ctx/Dockerfile", format!("FROM base AS loop\nRUN ln -s /b /b\nFROM loop\n{instruction}\n"));
+        let ran = run(&mut home.command(["build", "ctx"])).exits(2);
+        assert!(ran.stderr.contains(instruction) && !ran.stderr.contains("`//"), "{}", ran.stderr);
+    }
 }

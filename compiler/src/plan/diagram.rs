@@ -13,6 +13,7 @@ pub(super) fn label(step: &Step) -> String {
         Operation::Context(context) => context.name.clone().unwrap_or_else(|| "build context".to_owned()),
         Operation::Http(http) => redact(&http.url).into_owned(),
         Operation::Git(git) => git.remote.clone(),
+        Operation::Stack => "stack".to_owned(),
         Operation::Inline(_) | Operation::Copy(_) | Operation::Run(_) | Operation::MakeDir(_) => name.clone(),
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn write_operation(
     last_env: Option<(impl fmt::Display, &Environment)>,
 ) -> fmt::Result {
     match operation {
-        Operation::Scratch => Ok(()),
+        Operation::Scratch | Operation::Stack => Ok(()),
         Operation::Image(image) => write_image_source(f, image),
         Operation::Context(context) => context.name.as_ref().map_or(Ok(()), |name| fact(f, "name", word(name))),
         Operation::Inline(inline) => write_inline(f, inline),
@@ -124,6 +124,7 @@ pub(crate) fn operation_name(operation: &Operation) -> &'static str {
         Operation::Copy(_) => "copy",
         Operation::Run(_) => "run",
         Operation::MakeDir(_) => "make-dir",
+        Operation::Stack => "stack",
     }
 }
 

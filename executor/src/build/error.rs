@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use layercake_compiler::ignore::InvalidPattern;
 use layercake_compiler::plan::StepId;
+use rustix::io::Errno;
 
 use crate::fault::{Fault, PathError, help_if_full};
 use crate::image::error::ArchiveProblem;
@@ -95,6 +96,14 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
+            // Links that lead in a circle are the image's or the context's.
+            Self::Path(PathError { source, .. })
+            | Self::Select(SelectError::System { source, .. })
+            | Self::Write(WriteError::System { source, .. })
+                if Errno::from_io_error(source) == Some(Errno::LOOP) =>
+            {
+                Fault::Input
+            }
             Self::Store(_) | Self::Path(_) => Fault::Environment,
             Self::Overlay(error) => error.fault(),
             Self::Change(error) => error.fault(),

@@ -52,6 +52,10 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
             let made = http::bring(operation, step.id, (site.reuse)(step), site, cancel)?;
             return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
         }
+        Operation::Stack => {
+            let made = *inputs[1].made().expect("what is stacked is a step that changes trees");
+            return Ok(Product::Tree(below().with(&made.change), Some(made)));
+        }
         Operation::Git(operation) => {
             git::describe(operation, site, cancel, &mut ingredients)?;
             Action::Git(operation)

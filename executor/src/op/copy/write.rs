@@ -333,7 +333,7 @@ fn chown(folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> rustix::io
 }
 
 fn system(path: &Path, error: impl Into<io::Error>) -> WriteError {
-    WriteError::System { path: path.to_owned(), source: error.into() }
+    WriteError::System { path: path.strip_prefix("/").unwrap_or(path).to_owned(), source: error.into() }
 }
 
 fn times(stat: &Stat) -> Timestamps {

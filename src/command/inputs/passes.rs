@@ -1,0 +1,78 @@
+//! `-O` and `--pass`: which passes of the optimizer are wanted.
+
+use layercake_compiler::passes::{self, Level, PIPELINE, Pass};
+
+use crate::arguments::inputs as arguments;
+use crate::failure::Failure;
+
+/// The optimizer's passes that are wanted.
+pub struct Passes {
+    level: Level,
+    /// Those that are turned on or off by name; of equal names the last one counts.
+    turned: Vec<(&'static str, Turn)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    On,
+    Off,
+}
+
+impl Passes {
+    /// Reads what the arguments say.
+    ///
+    /// # Errors
+    /// If there is no such pass, or it cannot be turned off.
+    pub fn read(arguments: &arguments::Inputs) -> Result<Self, Failure> {
+        let level = match arguments.optimize.as_deref() {
+            Some("0") => Level::Needed,
+            Some("1") => Level::Cheap,
+            // The arguments let no other text through.
+            _ => Level::default(),
+        };
+        let turned = arguments.pass.iter().map(|text| turn(text)).collect::<Result<_, _>>()?;
+        Ok(Self { level, turned })
+    }
+
+    /// Whether the pass of this name is wanted.
+    pub fn wants(&self, name: &str) -> bool {
+        let turned = self.turned.iter().rev().find(|(turned, _)| *turned == name);
+        turned.map_or_else(
+            || passes::by_name(name).is_some_and(|pass| pass.level <= self.level),
+            |(_, turn)| *turn == Turn::On,
+        )
+    }
+}
+
+/// `NAME=on|off`.
+fn turn(text: &str) -> Result<(&'static str, Turn), Failure> {
+    let (name, turn) = match text.split_once('=') {
+        Some((name, "on")) => (name, Turn::On),
+        Some((name, "off")) => (name, Turn::Off),
+        _ => {
+            return Err(Failure::input(format!("`--pass {text}` does not say whether the pass is on or off"))
+                .help("write it as `NAME=on` or `NAME=off`"));
+        }
+    };
+    let pass = passes::by_name(name).ok_or_else(|| unknown(name))?;
+    if pass.is_mandatory() && turn == Turn::Off {
+        return Err(Failure::input(format!("the pass `{name}` cannot be turned off: it {}", pass.summary))
+            .help(format!("turn off only what can be: {}", names(|pass| !pass.is_mandatory()))));
+    }
+    Ok((pass.name, turn))
+}
+
+fn unknown(name: &str) -> Failure {
+    let failure = Failure::input(format!("there is no pass `{name}`"));
+    failure.help(match passes::near(name) {
+        Some(near) => format!("write `{near}` if you mean that; `layercake compile --help` lists the passes"),
+        None => format!("name one of the passes: {}", names(|_| true)),
+    })
+}
+
+/// The names of those passes that are meant, in the order in which they run.
+fn names(is_meant: impl Fn(&Pass) -> bool) -> String {
+    let names: Vec<String> =
+        PIPELINE.iter().filter(|pass| is_meant(pass)).map(|pass| format!("`{}`", pass.name)).collect();
+    names.join(", ")
+}
