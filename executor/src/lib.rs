@@ -15,6 +15,7 @@ pub mod git;
 pub mod http;
 pub mod image;
 pub mod layer;
+mod listen;
 mod mount;
 pub mod namespace;
 pub mod op;

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use layercake_cache::Scratch;
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
 
 use super::error::Error;
 use super::protocol;
 use super::source::{Agent, connect};
+use crate::listen::until_stopped;
 use crate::mount;
 
 /// The name of the socket in its folder.
@@ -70,14 +69,7 @@ fn listen(folder: &Path, permissions: Permissions) -> io::Result<UnixListener> {
 }
 
 fn accept(listener: &UnixListener, stopped: &PipeReader, agent: &Path) {
-    loop {
-        let mut both = [PollFd::new(listener, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
-        match rustix::event::poll(&mut both, None) {
-            Ok(_) if both[1].revents().is_empty() => {}
-            Err(Errno::INTR) => continue,
-            Ok(_) | Err(_) => return,
-        }
-        let Ok((mut client, _)) = listener.accept() else { continue };
+    until_stopped(listener, stopped, UnixListener::accept, |(mut client, _)| {
         let agent = agent.to_owned();
         // A machine without a thread to spare drops the connection, and the command sees that.
         let _ = thread::Builder::new().name("ssh agent".to_owned()).spawn(move || {
@@ -85,5 +77,5 @@ fn accept(listener: &UnixListener, stopped: &PipeReader, agent: &Path) {
             let mut agent = connect(&agent).map_err(io::Error::other)?;
             protocol::serve(&mut client, &mut agent)
         });
-    }
+    });
 }

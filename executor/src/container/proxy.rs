@@ -9,12 +9,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
 use rustix::thread::LinkNameSpaceType;
 
 use super::error::{Error, system};
 use super::port::Port;
+use crate::listen::until_stopped;
 
 /// A port that is taken, and leads nowhere yet.
 pub(super) struct Listening {
@@ -56,20 +55,13 @@ impl Proxy {
 }
 
 fn accept(listener: &TcpListener, port: u16, stopped: &io::PipeReader, namespace: &Arc<OwnedFd>) {
-    loop {
-        let mut both = [PollFd::new(listener, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
-        match rustix::event::poll(&mut both, None) {
-            Ok(_) if both[1].revents().is_empty() => {}
-            Err(Errno::INTR) => continue,
-            Ok(_) | Err(_) => return,
-        }
-        let Ok((outside, _)) = listener.accept() else { continue };
+    until_stopped(listener, stopped, TcpListener::accept, |(outside, _)| {
         let namespace = Arc::clone(namespace);
         // A machine without a thread to spare drops the connection, and the client sees that.
         let _ = thread::Builder::new().name(format!("connection to port {port}")).spawn(move || {
             let _ = connect(port, &namespace).and_then(|inside| join(&outside, &inside));
         });
-    }
+    });
 }
 
 /// Connects to a port on the loopback device of the namespace, from a thread that does nothing else.

@@ -260,6 +260,16 @@ fn plain(path: &str) -> String {
 
 /// Checks that a path below `root` leads over folders to a folder, and over no link.
 fn check_folder(root: &Path, path: &str, commit: &str) -> Result<(), Error> {
+    over_folders(root, path, |_| Err(Error::NoSubdir { subdir: path.to_owned(), commit: commit.to_owned() }))
+}
+
+/// Makes a folder below `root`, and the folders on the way to it. None of them is a link.
+fn make_folder(root: &Path, path: &str) -> Result<(), Error> {
+    over_folders(root, path, |part| Ok(fs::create_dir(root.join(part)).at("create the folder", part)?))
+}
+
+/// Goes down a path below `root`, over folders and no links. `missing` is what becomes of a part that is not there.
+fn over_folders(root: &Path, path: &str, missing: impl Fn(&Path) -> Result<(), Error>) -> Result<(), Error> {
     let opened = Root::open(root)?;
     let mut part = PathBuf::new();
     for name in path.split('/') {
@@ -269,7 +279,7 @@ fn check_folder(root: &Path, path: &str, commit: &str) -> Result<(), Error> {
             Some(_) => {
                 return Err(Error::NotAFolder { subdir: path.to_owned(), part: part.display().to_string() });
             }
-            None => return Err(Error::NoSubdir { subdir: path.to_owned(), commit: commit.to_owned() }),
+            None => missing(&part)?,
         }
     }
     Ok(())
@@ -282,23 +292,6 @@ fn set_times(folder: &Path, seconds: i64) -> Result<(), Error> {
     for entry in walkdir::WalkDir::new(folder).contents_first(true) {
         let entry = entry.map_err(|error| PathError::new("list", folder, error))?;
         utimensat(CWD, entry.path(), &times, AtFlags::SYMLINK_NOFOLLOW).at("set the time of", entry.path())?;
-    }
-    Ok(())
-}
-
-/// Makes a folder below `root`, and the folders on the way to it. None of them is a link.
-fn make_folder(root: &Path, path: &str) -> Result<(), Error> {
-    let opened = Root::open(root)?;
-    let mut part = PathBuf::new();
-    for name in path.split('/') {
-        part.push(name);
-        match opened.stat(&part).at("look at", &part)? {
-            Some(stat) if kind(&stat) == FileType::Directory => (),
-            Some(_) => {
-                return Err(Error::NotAFolder { subdir: path.to_owned(), part: part.display().to_string() });
-            }
-            None => fs::create_dir(root.join(&part)).at("create the folder", &part)?,
-        }
     }
     Ok(())
 }
