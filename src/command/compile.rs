@@ -34,10 +34,10 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
             let plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
             output::result(&toml::to_string_pretty(&without_nulls(plan)).expect("what has no nulls is TOML"))
         }
-        PlanFormat::Dot => output::result(&compilation.plan.to_dot()),
-        PlanFormat::Mermaid => output::result(&compilation.plan.to_mermaid()),
-        PlanFormat::Svg => output::result(&compilation.plan.to_svg()),
-        PlanFormat::Html => output::result(&compilation.plan.to_html()),
+        PlanFormat::Dot => output::result(&compilation.plan.to_dot(None)),
+        PlanFormat::Mermaid => output::result(&compilation.plan.to_mermaid(None)),
+        PlanFormat::Svg => output::result(&compilation.plan.to_svg(None)),
+        PlanFormat::Html => output::result(&compilation.plan.to_html(None)),
     }
 }
 
