@@ -96,7 +96,8 @@ pub struct Compile {
     /// Show a pass at work (not built yet).
     #[arg(long, value_name = "PASS")]
     pub before_after: Option<String>,
-    /// Say for each step whether the cache has it (not built yet).
+    /// Say for each step whether the next build will find it in the cache, and how long what it does will take. Nothing is run
+    /// or fetched: a step that follows one that will be done, or whose server would have to be asked, is unknown.
     #[arg(long)]
     pub predict: bool,
     /// Compare with a stored plan (not built yet).

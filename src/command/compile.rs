@@ -1,5 +1,8 @@
 //! `compile`: the plan of a build. Nothing is run, and nothing is fetched but the configurations of base images.
 
+mod predict;
+
+use layercake_executor::namespace;
 use serde_json::{Value, json};
 
 use super::inputs::{Fetching, Inputs, Resolver};
@@ -17,27 +20,45 @@ use crate::terminal::paint::Paint;
 pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
     not_built(arguments)?;
     let settings = Settings::read(super::inputs::project(&arguments.inputs))?;
+    if arguments.predict {
+        // Trees that files are taken from are mounted. Before there are threads: a process that has some enters no user
+        // namespace.
+        namespace::enter()?;
+    }
     let inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
     let store = super::inputs::open_store(&settings)?;
     let client = registry::client_unless(arguments.inputs.offline, &settings);
     let freshness = super::inputs::freshness(&arguments.inputs);
     let resolver = Resolver { store: &store, client: client.as_ref(), freshness };
-    let (compilation, _) = inputs.compile(&resolver, paint)?;
+    let (compilation, bases) = inputs.compile(&resolver, paint)?;
+    let plan = &compilation.plan;
+    let predicted = if arguments.predict {
+        Some(predict::predict(&arguments.inputs, &inputs, &compilation, &bases, &resolver, &settings, paint)?)
+    } else {
+        None
+    };
+    let forecast = predicted.as_ref().map(|predicted| &predicted.forecast);
+    let value = || {
+        let mut value = serde_json::to_value(plan).expect("a plan has only text keys");
+        predicted.iter().for_each(|predicted| predicted.add_to(&mut value, plan));
+        value
+    };
     match arguments.format {
-        PlanFormat::Text => output::result(&compilation.plan.to_string()),
+        PlanFormat::Text => {
+            output::result(&forecast.map_or_else(|| plan.to_string(), |forecast| plan.to_forecast(forecast)))
+        }
         PlanFormat::Json => {
-            let mut plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
+            let mut plan = value();
             plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
             output::line(&serde_json::to_string_pretty(&plan).expect("a value is always JSON"))
         }
         PlanFormat::Toml => {
-            let plan = serde_json::to_value(&compilation.plan).expect("a plan has only text keys");
-            output::result(&toml::to_string_pretty(&without_nulls(plan)).expect("what has no nulls is TOML"))
+            output::result(&toml::to_string_pretty(&without_nulls(value())).expect("what has no nulls is TOML"))
         }
-        PlanFormat::Dot => output::result(&compilation.plan.to_dot(None)),
-        PlanFormat::Mermaid => output::result(&compilation.plan.to_mermaid(None)),
-        PlanFormat::Svg => output::result(&compilation.plan.to_svg(None)),
-        PlanFormat::Html => output::result(&compilation.plan.to_html(None)),
+        PlanFormat::Dot => output::result(&plan.to_dot(forecast)),
+        PlanFormat::Mermaid => output::result(&plan.to_mermaid(forecast)),
+        PlanFormat::Svg => output::result(&plan.to_svg(forecast)),
+        PlanFormat::Html => output::result(&plan.to_html(forecast)),
     }
 }
 
@@ -57,7 +78,6 @@ fn not_built(arguments: &Compile) -> Result<(), Failure> {
     let wanted = [
         ("--emit", arguments.emit != Emit::Plan),
         ("--before-after", arguments.before_after.is_some()),
-        ("--predict", arguments.predict),
         ("--verify", arguments.verify.is_some()),
         ("--bless", arguments.bless),
         ("--lock", arguments.lock),
