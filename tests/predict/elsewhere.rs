@@ -42,6 +42,7 @@ fn repositories() {
     home.write("ctx/Dockerfile", format!("FROM base\nADD {address} /r\n"));
     let plan = predicted(&home, &["ctx"]);
     assert_eq!((outlook(&plan).as_str(), reason(&plan, 2)), ("uu", "its server is not asked"));
+    assert_eq!(server.asked("r"), 0);
     agrees(&home, "where a branch is", &["ctx"], "uu");
     agrees(&home, "nobody may be asked", &["--offline", "ctx"], "hh");
     home.write("ctx/Dockerfile", format!("FROM base\nADD {address}#{commit} /r\n"));
