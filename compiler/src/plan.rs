@@ -1,12 +1,18 @@
 //! The frozen plan: steps in topological order, and the image they make. What the executor is given and `compile` prints.
 
+mod column;
+mod cost;
 mod diagram;
 mod dot;
+mod forecast;
 mod html;
 mod layout;
 mod mermaid;
 mod svg;
 pub(crate) mod text;
+
+pub use cost::Costs;
+pub use forecast::{Expected, Forecast, Outlook, Span, spoken};
 
 use serde::{Deserialize, Serialize};
 

@@ -6,9 +6,11 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::lint::Advice;
+use layercake_compiler::plan::{Expected, Forecast, Outlook};
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
     BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, lower,
@@ -22,7 +24,7 @@ fn plans() {
         let plan = compilation.plan;
         snapshot("plan", &name, &plan.to_string());
         let json = serde_json::to_string(&plan).unwrap();
-        for written in [json, plan.to_dot(), plan.to_mermaid(), plan.to_html()] {
+        for written in [json, plan.to_dot(None), plan.to_mermaid(None), plan.to_html(None)] {
             assert!(!written.contains("hunter2"), "{name}: the password of an address is shown");
         }
     }
@@ -67,11 +69,45 @@ fn no_emit_but_the_syntax_shows_a_password() {
 fn pictures() {
     for (name, text) in fixtures("picture") {
         let plan = compiled(&text, &request()).unwrap().plan;
-        for (language, picture) in [("dot", plan.to_dot()), ("mermaid", plan.to_mermaid()), ("svg", plan.to_svg())] {
+        for (language, picture) in
+            [("dot", plan.to_dot(None)), ("mermaid", plan.to_mermaid(None)), ("svg", plan.to_svg(None))]
+        {
             snapshot("picture", &format!("{name}-{language}"), &picture);
         }
-        assert!(plan.to_html().contains(&plan.to_svg()), "the page shows the picture");
+        assert!(plan.to_html(None).contains(&plan.to_svg(None)), "the page shows the picture");
     }
+}
+
+/// What is expected of a build stands beside the plan's text, and in the pictures.
+#[test]
+fn forecasts() {
+    let (_, text) = fixtures("picture").into_iter().find(|(name, _)| name == "stages").unwrap();
+    let plan = compiled(&text, &request()).unwrap().plan;
+    // As if the sources of the worker had changed.
+    let changed = plan.steps.iter().find(|step| step.origin.name.contains("cmd/worker")).unwrap().id;
+    let mut steps: Vec<Expected> = Vec::new();
+    for step in &plan.steps {
+        let waits =
+            step.inputs.iter().any(|input| matches!(steps[input.index()].outlook, Outlook::Miss | Outlook::Unknown));
+        let (outlook, reason) = match &step.operation {
+            operation if operation.is_given() => (Outlook::Given, String::new()),
+            _ if step.id == changed => (Outlook::Miss, "no record of this key".to_owned()),
+            _ if waits => (Outlook::Unknown, format!("it depends on {changed}")),
+            _ => (Outlook::Hit, String::new()),
+        };
+        let past = (!step.operation.is_given()).then(|| Duration::from_millis(400 * u64::from(step.id.0)));
+        steps.push(Expected { outlook, reason, past });
+    }
+    let forecast = Forecast { steps, jobs: 2 };
+    snapshot("forecast", "text", &plan.to_forecast(&forecast));
+    let some = Some(&forecast);
+    for (language, picture) in
+        [("dot", plan.to_dot(some)), ("mermaid", plan.to_mermaid(some)), ("svg", plan.to_svg(some))]
+    {
+        snapshot("forecast", language, &picture);
+    }
+    let page = plan.to_html(some);
+    assert!(page.contains(&plan.to_svg(some)) && page.contains(&forecast.summary(&plan)), "the page shows both");
 }
 
 #[test]

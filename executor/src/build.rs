@@ -5,6 +5,8 @@ pub mod error;
 pub mod event;
 pub mod folders;
 pub mod key;
+pub mod past;
+pub mod predict;
 pub mod product;
 pub mod record;
 pub mod schedule;
@@ -25,7 +27,11 @@ use site::Site;
 /// # Errors
 /// The first step that cannot be done. The others are stopped; what was finished before is in the store.
 pub fn materialize(plan: &Plan, site: &Site<'_>) -> Result<Vec<Product>, StepError> {
+    let costs = past::costs(site.store, plan).map_err(|error| {
+        // The store belongs to no step more than to another.
+        StepError { step: plan.result, cause: Box::new(error.into()) }
+    })?;
     let cancel = Cancel::default();
     let perform = |id, inputs: Vec<Product>| step::perform(plan, site, &cancel, id, &inputs);
-    schedule::schedule(plan, site.jobs, perform, || cancel.cancel())
+    schedule::schedule(plan, site.jobs, &costs.remaining(plan), perform, || cancel.cancel())
 }

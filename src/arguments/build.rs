@@ -108,8 +108,9 @@ pub struct Compile {
     /// Print what a pass of the optimizer changes.
     #[arg(long, value_name = "PASS", conflicts_with_all = ["emit", "verify"])]
     pub before_after: Option<String>,
-    /// Say for each step whether the cache has it (not built yet).
-    #[arg(long)]
+    /// Say for each step whether the next build will find it in the cache, and how long what it does will take. Nothing is run
+    /// or fetched: a step that follows one that will be done, or whose server would have to be asked, is unknown.
+    #[arg(long, conflicts_with_all = ["emit", "before_after", "verify"])]
     pub predict: bool,
     /// Print nothing, but compare with a plan that was stored as text: exit status 2 if it differs.
     #[arg(long, value_name = "FILE", conflicts_with = "emit")]

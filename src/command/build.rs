@@ -3,13 +3,13 @@
 mod annotation;
 mod output;
 mod report;
-mod surroundings;
+pub(super) mod surroundings;
 
 use layercake_cache::KeyHasher;
-use layercake_compiler::plan::Plan;
+use layercake_compiler::plan::{Plan, Step};
 use layercake_executor::build::error::{Error, StepError};
 use layercake_executor::build::product::Product;
-use layercake_executor::build::site::{Bases, Reuse, Site};
+use layercake_executor::build::site::{Bases, Site};
 use layercake_executor::build::{event::Event, materialize};
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::reference::Reference;
@@ -66,12 +66,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let progress = Progress::new(plan, show, paint);
     let listener = |event: Event<'_>| progress.event(event);
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
-    let unwanted = &arguments.inputs.no_cache_filter;
-    let reuse = |step: &layercake_compiler::plan::Step| {
-        let is_refused =
-            arguments.inputs.no_cache || unwanted.iter().any(|stage| stage.eq_ignore_ascii_case(&step.origin.stage));
-        if is_refused { Reuse::Refused } else { Reuse::Allowed }
-    };
+    let reuse = |step: &Step| inputs::reuse(&arguments.inputs, step);
     let site = Site {
         store: &store,
         bases: &bases,
@@ -123,7 +118,7 @@ fn fetch(
 }
 
 /// The failure of a step, told with the line it stands on.
-fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
+pub(super) fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
     let step = &plan.steps[error.step.index()];
     let message = match error.cause.as_ref() {
         // These name what failed themselves.

@@ -1,14 +1,17 @@
 //! `compile`: the plan of a build, and what led to it. Nothing is run, and nothing is fetched but the configurations of base
 //! images.
 
+mod predict;
 mod stored;
 
 use layercake_compiler::passes::{PIPELINE, before_and_after, by_name, near};
 use layercake_compiler::{Broken, Compilation, lower};
 use layercake_executor::fault::Fault;
+use layercake_executor::namespace;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::predict::Predicted;
 use super::inputs::{Fetching, Inputs, Resolver};
 use super::{lock, registry};
 use crate::arguments::build::{Compile, Emit, PlanFormat};
@@ -25,6 +28,11 @@ use crate::terminal::paint::Paint;
 pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
     check(arguments)?;
     let settings = Settings::read(super::inputs::project(&arguments.inputs))?;
+    if arguments.predict {
+        // Trees that files are taken from are mounted. Before there are threads: a process that has some enters no user
+        // namespace.
+        namespace::enter()?;
+    }
     let mut inputs = Inputs::read(&arguments.inputs, &Fetching::new(&settings, paint))?;
     inputs.locking(&arguments.locking, &arguments.inputs)?;
     if arguments.emit == Emit::Ast && !arguments.locking.lock {
@@ -55,27 +63,46 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
         }
         (Emit::Plan, Some(path)) if arguments.bless => stored::bless(&compilation.plan, path, paint),
         (Emit::Plan, Some(path)) => stored::verify(&compilation.plan, path, paint),
-        (Emit::Plan, None) => print(arguments.format, &compilation, &inputs),
+        (Emit::Plan, None) => {
+            let predicted = if arguments.predict {
+                Some(predict::predict(&arguments.inputs, &inputs, &compilation, &bases, &resolver, &settings, paint)?)
+            } else {
+                None
+            };
+            print(arguments.format, &compilation, &inputs, predicted.as_ref())
+        }
     }
 }
 
-fn print(format: PlanFormat, compilation: &Compilation, inputs: &Inputs) -> Result<(), Failure> {
+fn print(
+    format: PlanFormat,
+    compilation: &Compilation,
+    inputs: &Inputs,
+    predicted: Option<&Predicted>,
+) -> Result<(), Failure> {
     let plan = &compilation.plan;
+    let forecast = predicted.map(|predicted| &predicted.forecast);
+    let value = || {
+        let mut value = serde_json::to_value(plan).expect("a plan has only text keys");
+        predicted.iter().for_each(|predicted| predicted.add_to(&mut value, plan));
+        value
+    };
     match format {
-        PlanFormat::Text => output::result(&plan.to_string()),
+        PlanFormat::Text => {
+            output::result(&forecast.map_or_else(|| plan.to_string(), |forecast| plan.to_forecast(forecast)))
+        }
         PlanFormat::Json => {
-            let mut value = serde_json::to_value(plan).expect("a plan has only text keys");
-            value["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
-            output::line(&pretty(&value))
+            let mut plan = value();
+            plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
+            output::line(&pretty(&plan))
         }
         PlanFormat::Toml => {
-            let value = serde_json::to_value(plan).expect("a plan has only text keys");
-            output::result(&toml::to_string_pretty(&without_nulls(value)).expect("what has no nulls is TOML"))
+            output::result(&toml::to_string_pretty(&without_nulls(value())).expect("what has no nulls is TOML"))
         }
-        PlanFormat::Dot => output::result(&plan.to_dot()),
-        PlanFormat::Mermaid => output::result(&plan.to_mermaid()),
-        PlanFormat::Svg => output::result(&plan.to_svg()),
-        PlanFormat::Html => output::result(&plan.to_html()),
+        PlanFormat::Dot => output::result(&plan.to_dot(forecast)),
+        PlanFormat::Mermaid => output::result(&plan.to_mermaid(forecast)),
+        PlanFormat::Svg => output::result(&plan.to_svg(forecast)),
+        PlanFormat::Html => output::result(&plan.to_html(forecast)),
     }
 }
 
@@ -115,9 +142,6 @@ fn broken(error: &Broken) -> Failure {
 
 /// Refuses arguments that do not go together.
 fn check(arguments: &Compile) -> Result<(), Failure> {
-    if arguments.predict {
-        return Err(Failure::not_built("`compile --predict`"));
-    }
     let format = arguments.format;
     let is_plain = format == PlanFormat::Text;
     if arguments.emit != Emit::Plan && !is_plain && format != PlanFormat::Json {

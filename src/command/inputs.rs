@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
+use layercake_compiler::plan::Step;
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
     BaseRequest, Bases, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, compile, compile_with, parse,
 };
-use layercake_executor::build::site::{self, ContextFolder};
+use layercake_executor::build::site::{self, ContextFolder, Reuse};
 use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
@@ -223,6 +224,13 @@ pub fn project(arguments: &arguments::Inputs) -> &Path {
 #[must_use]
 pub fn freshness(arguments: &arguments::Inputs) -> Freshness {
     if arguments.pull { Freshness::Newest } else { Freshness::AsStored }
+}
+
+/// Whether a step may come from the cache.
+#[must_use]
+pub fn reuse(arguments: &arguments::Inputs, step: &Step) -> Reuse {
+    let is_refused = |stage: &String| stage.eq_ignore_ascii_case(&step.origin.stage);
+    if arguments.no_cache || arguments.no_cache_filter.iter().any(is_refused) { Reuse::Refused } else { Reuse::Allowed }
 }
 
 /// The store that holds base images, for those who resolve them.

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Plan;
 use super::diagram::{escaped, kind};
-use super::svg::STYLE;
+use super::{Forecast, Plan};
 
 impl Plan {
     /// As a page on its own: no script, style or font comes from elsewhere.
     #[must_use]
-    pub fn to_html(&self) -> String {
+    pub fn to_html(&self, forecast: Option<&Forecast>) -> String {
         let target = escaped(&self.target);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for step in &self.steps {
@@ -21,14 +20,18 @@ impl Plan {
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
              <title>plan of {target}</title>\n<style>{PAGE_STYLE}</style></head>\n<body>\n\
-             <header><h1>{target}</h1><p>{platform} · {steps} steps: {counts}</p></header>\n\
+             <header><h1>{target}</h1><p>{platform} · {steps} steps: {counts}</p>{forecast}</header>\n\
              <main><figure>{picture}</figure>\n\
              <aside><h2>Step</h2><pre id=\"step\">Point at a step, or move to it with the tab key.</pre></aside></main>\n\
              {documents}<script>{SCRIPT}</script>\n</body></html>\n",
             platform = escaped(&self.platform.to_string()),
             steps = self.steps.len(),
             counts = counts.join(", "),
-            picture = self.draw(STYLE),
+            forecast = forecast.map_or_else(String::new, |forecast| format!(
+                "<p>The next build: {}.</p>",
+                escaped(&forecast.summary(self))
+            )),
+            picture = self.to_svg(forecast),
             documents = self.documents(),
         )
     }

@@ -1,9 +1,10 @@
 //! Where each step of a plan stands in a picture: stages are lanes, and what waits for something stands to the right of it.
 //!
-//! The layout depends on nothing but the plan, so that the same plan is always the same picture. It knows no pixels.
+//! Places depend on nothing but the plan, so that the same plan is always the same picture. It knows no pixels.
 
 use std::collections::{HashMap, HashSet};
 
+use super::forecast::{Forecast, longest_path};
 use super::{Plan, Step, StepId};
 use crate::operation::Operation;
 
@@ -18,7 +19,8 @@ pub(super) struct Layout<'p> {
     pub(super) columns: usize,
     /// How many rows all lanes have.
     pub(super) rows: usize,
-    /// The longest chain of steps that wait for each other, the result first.
+    /// The chain of steps that decides how long a build takes, the result first: the longest in time, where something is
+    /// expected of a build, else the one with the most steps that do something.
     pub(super) critical: Vec<StepId>,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct Place {
 }
 
 impl<'p> Layout<'p> {
-    pub(super) fn of(plan: &'p Plan) -> Self {
+    pub(super) fn of(plan: &'p Plan, forecast: Option<&Forecast>) -> Self {
         let columns = columns(plan);
         let (names, lane_of) = lanes(plan);
         // Steps of a stage come before what they take from outside, so that its chain is a straight line.
@@ -68,7 +70,7 @@ impl<'p> Layout<'p> {
             places: (0..plan.steps.len()).map(place).collect(),
             columns: columns.iter().max().map_or(0, |last| last + 1),
             rows: lanes.last().map_or(0, |lane| lane.row + lane.rows),
-            critical: critical(plan),
+            critical: forecast.map_or_else(|| critical(plan), |forecast| forecast.critical(plan)),
             lanes,
         }
     }
@@ -81,6 +83,11 @@ impl<'p> Layout<'p> {
             by_lane[self.lanes.partition_point(|lane| lane.row <= row) - 1].push(step);
         }
         by_lane
+    }
+
+    /// What leads from one step of the critical path to the next.
+    pub(super) fn critical_edges(&self) -> HashSet<(StepId, StepId)> {
+        self.critical.windows(2).map(|pair| (pair[1], pair[0])).collect()
     }
 
     pub(super) fn place(&self, step: StepId) -> Place {
@@ -133,17 +140,11 @@ fn lanes(plan: &Plan) -> (Vec<&str>, Vec<usize>) {
     (names, lane_of)
 }
 
-/// The longest chain that leads to the result, backwards. How long steps take is not known here: each that does something counts
-/// the same, and what is only brought in counts nothing.
+/// The longest chain that leads to the result, backwards, where times are not known: each step that does something counts the
+/// same, and what is only brought in counts nothing.
 fn critical(plan: &Plan) -> Vec<StepId> {
-    let mut length = vec![0_usize; plan.steps.len()];
-    let mut before: Vec<Option<StepId>> = vec![None; plan.steps.len()];
-    for step in &plan.steps {
-        // Of equally long ways the one through the tree below.
-        let longest = step.inputs.iter().copied().rev().max_by_key(|input| length[input.index()]);
-        let does = matches!(step.operation, Operation::Run(_) | Operation::Copy(_) | Operation::MakeDir(_));
-        length[step.id.index()] = longest.map_or(0, |input| length[input.index()]) + usize::from(does);
-        before[step.id.index()] = longest;
-    }
-    std::iter::successors(Some(plan.result), |step| before[step.index()]).collect()
+    let does =
+        |operation: &Operation| matches!(operation, Operation::Run(_) | Operation::Copy(_) | Operation::MakeDir(_));
+    let path = longest_path(plan, |step| u128::from(does(&step.operation)));
+    path.into_iter().map(|(step, _)| step).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::diagram::{Role, cut, escaped, inputs, kind, label};
 use super::layout::{Layout, Place};
-use super::{Plan, StepId, text};
+use super::{Forecast, Plan, StepId, text};
 
 /// Pixels of a box, of what lies between boxes, and of what lies around them.
 const BOX: (usize, usize) = (188, 44);
@@ -20,20 +20,15 @@ const FITS: usize = 27;
 impl Plan {
     /// As a picture on its own.
     #[must_use]
-    pub fn to_svg(&self) -> String {
-        self.draw(STYLE)
-    }
-
-    /// The picture; `style` is part of it.
-    pub(super) fn draw(&self, style: &str) -> String {
-        let layout = Layout::of(self);
+    pub fn to_svg(&self, forecast: Option<&Forecast>) -> String {
+        let layout = Layout::of(self, forecast);
         let (width, height) = (left(layout.columns) + MARGIN - GAP.0, bottom(&layout));
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
              role=\"img\" aria-label=\"plan of {}\">\n",
             escaped(&self.target)
         );
-        let _ = writeln!(out, "<style>{style}</style>");
+        let _ = writeln!(out, "<style>{STYLE}{}</style>", forecast.map_or("", |_| OUTLOOK_STYLE));
         for (number, lane) in layout.lanes.iter().enumerate() {
             let y = lane_top(&layout, number);
             let height = LANE_TITLE + lane.rows * (BOX.1 + GAP.1) + LANE_END - GAP.1;
@@ -49,13 +44,13 @@ impl Plan {
             );
         }
         self.draw_edges(&layout, &mut out);
-        self.draw_steps(&layout, &mut out);
+        self.draw_steps(&layout, forecast, &mut out);
         out.push_str("</svg>\n");
         out
     }
 
     fn draw_edges(&self, layout: &Layout<'_>, out: &mut String) {
-        let critical: HashSet<(StepId, StepId)> = layout.critical.windows(2).map(|pair| (pair[1], pair[0])).collect();
+        let critical = layout.critical_edges();
         for step in &self.steps {
             let to = corner(layout, layout.place(step.id));
             for (input, role) in inputs(step) {
@@ -79,24 +74,32 @@ impl Plan {
         }
     }
 
-    fn draw_steps(&self, layout: &Layout<'_>, out: &mut String) {
+    fn draw_steps(&self, layout: &Layout<'_>, forecast: Option<&Forecast>, out: &mut String) {
         let is_critical: HashSet<StepId> = layout.critical.iter().copied().collect();
         for (step, text) in self.steps.iter().zip(text::steps(&self.steps)) {
             let (x, y) = corner(layout, layout.place(step.id));
             let critical = if is_critical.contains(&step.id) { " critical" } else { "" };
             let result = if step.id == self.result { " result" } else { "" };
-            let line = match step.origin.line {
-                0 => String::new(),
-                line => format!(" · line {line}"),
-            };
+            let (mut title, mut class, mut mark) = (text.to_string(), String::new(), String::new());
+            let mut note = if step.origin.line == 0 { String::new() } else { format!(" · line {}", step.origin.line) };
+            let expected = forecast.map(|forecast| forecast.of(step.id));
+            if let Some((expected, outcome)) = expected.and_then(|expected| Some((expected, expected.outcome()?))) {
+                let reason = if expected.reason.is_empty() { "" } else { ": " };
+                let _ = writeln!(title, "\n{outcome}{reason}{}", expected.reason);
+                class = format!(" {}", expected.outlook.name());
+                mark =
+                    format!("<rect class=\"mark\" x=\"{x}\" y=\"{y}\" width=\"5\" height=\"{}\" rx=\"2.5\"/>", BOX.1);
+                // There is no room for the line as well.
+                note = format!(" · {outcome}");
+            }
             let _ = writeln!(
                 out,
-                "<g class=\"step {kind}{critical}{result}\" data-step=\"{0}\" tabindex=\"0\"><title>{1}</title>\
-                 <rect x=\"{x}\" y=\"{y}\" width=\"{2}\" height=\"{3}\" rx=\"7\"/>\
+                "<g class=\"step {kind}{critical}{result}{class}\" data-step=\"{0}\" tabindex=\"0\"><title>{1}</title>\
+                 <rect x=\"{x}\" y=\"{y}\" width=\"{2}\" height=\"{3}\" rx=\"7\"/>{mark}\
                  <text class=\"name\" x=\"{4}\" y=\"{5}\">{6}</text>\
-                 <text class=\"note\" x=\"{4}\" y=\"{7}\">{8} {kind}{line}</text></g>",
+                 <text class=\"note\" x=\"{4}\" y=\"{7}\">{8} {kind}{note}</text></g>",
                 step.id.0,
-                escaped(text.to_string().trim_end()),
+                escaped(title.trim_end()),
                 BOX.0,
                 BOX.1,
                 x + 10,
@@ -129,8 +132,13 @@ fn corner(layout: &Layout<'_>, place: Place) -> (usize, usize) {
     (left(place.column), lane_top(layout, lane) + LANE_TITLE + in_lane * (BOX.1 + GAP.1))
 }
 
+/// How what is expected of a step looks: a bar at its left side.
+const OUTLOOK_STYLE: &str = "\
+.step .mark{stroke:none}.step.hit .mark{fill:#2f9e44}.step.miss .mark{fill:#e03131}\
+.step.unknown .mark{fill:#868e96}.step.hit text{opacity:.7}";
+
 /// How it looks, by day and by night.
-pub(super) const STYLE: &str = "\
+const STYLE: &str = "\
 svg{--paper:#fff;--lane:#f5f5f2;--ink:#1f2328;--soft:#6a737d;--line:#b5bcc4;--hot:#d9480f;--run:#e7f5ff;--copy:#ebfbee;\
 --source:#fff9db;--folder:#f8f0fc;background:var(--paper);font-family:system-ui,sans-serif}\
 @media(prefers-color-scheme:dark){svg{--paper:#16191d;--lane:#1e2227;--ink:#e6e8eb;--soft:#98a1ab;--line:#4a525b;\

@@ -7,7 +7,7 @@ pub(crate) fn judge(case: &Case) -> Vec<String> {
     // A file that does not compile is judged elsewhere.
     let Ok(compilation) = compiled_for(case, &cases::request(case)) else { return Vec::new() };
     let plan = compilation.plan;
-    let (svg, html) = (plan.to_svg(), plan.to_html());
+    let (svg, html) = (plan.to_svg(None), plan.to_html(None));
     let mut problems = Vec::new();
     if let Err(problem) = balanced(&svg) {
         problems.push(format!("the picture: {problem}"));
@@ -15,7 +15,7 @@ pub(crate) fn judge(case: &Case) -> Vec<String> {
     if !html.contains(&svg) {
         problems.push("the page does not show the picture".to_owned());
     }
-    for (language, text) in [("DOT", plan.to_dot()), ("Mermaid", plan.to_mermaid())] {
+    for (language, text) in [("DOT", plan.to_dot(None)), ("Mermaid", plan.to_mermaid(None))] {
         // Each step stands on a line of its own, whatever is in its name.
         let steps = text.lines().filter(|line| line.starts_with("    s") && line.trim_end().ends_with([';', ']', ')']));
         if steps.count() != plan.steps.len() {

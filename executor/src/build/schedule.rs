@@ -3,17 +3,20 @@
 //! A step waits on commands and on the network, so each has a plain thread of its own; what computes inside of it
 //! (hashing, packing) uses rayon's threads.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use layercake_compiler::plan::{Plan, StepId};
 
 /// Carries out every step of a plan with `perform`, which gets the step and the products of its inputs, and gives the
 /// products in the plan's order.
 ///
-/// At most `jobs` steps are under way at once; among those that could start, the first in the plan does. After a
+/// At most `jobs` steps are under way at once. Among those that could start, the one with the longest `remaining` path
+/// does ([`Costs::remaining`](layercake_compiler::plan::Costs::remaining)), and of equally long ones the first in the plan. After a
 /// failure no further step is started, `cancel` is called once, and the failure of the first step to fail is returned
 /// when those under way have ended.
 ///
@@ -22,6 +25,7 @@ use layercake_compiler::plan::{Plan, StepId};
 pub fn schedule<T, E>(
     plan: &Plan,
     jobs: usize,
+    remaining: &[Duration],
     perform: impl Fn(StepId, Vec<T>) -> Result<T, E> + Sync,
     cancel: impl Fn(),
 ) -> Result<Vec<T>, E>
@@ -30,14 +34,10 @@ where
     E: Send,
 {
     let mut waiting: Vec<usize> = plan.steps.iter().map(|step| step.inputs.len()).collect();
-    let mut users = vec![Vec::new(); plan.steps.len()];
-    for step in &plan.steps {
-        for input in &step.inputs {
-            users[input.index()].push(step.id);
-        }
-    }
-    let mut ready: BTreeSet<StepId> =
-        plan.steps.iter().filter(|step| step.inputs.is_empty()).map(|step| step.id).collect();
+    let users = plan.users();
+    let urgency = |step: StepId| (Reverse(remaining[step.index()]), step);
+    let mut ready: BTreeSet<(Reverse<Duration>, StepId)> =
+        plan.steps.iter().filter(|step| step.inputs.is_empty()).map(|step| urgency(step.id)).collect();
     let mut products: Vec<Option<T>> = vec![None; plan.steps.len()];
     let mut failure = None;
     let (sender, results) = mpsc::channel();
@@ -48,7 +48,7 @@ where
         loop {
             while running < jobs.max(1)
                 && failure.is_none()
-                && let Some(step) = ready.pop_first()
+                && let Some((_, step)) = ready.pop_first()
             {
                 let inputs = plan.steps[step.index()].inputs.iter();
                 let inputs =
@@ -76,7 +76,7 @@ where
                     for user in &users[step.index()] {
                         waiting[user.index()] -= 1;
                         if waiting[user.index()] == 0 {
-                            ready.insert(*user);
+                            ready.insert(urgency(*user));
                         }
                     }
                 }
@@ -100,7 +100,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use layercake_compiler::oci::ContainerConfig;
     use layercake_compiler::operation::Operation;
@@ -132,7 +131,7 @@ mod tests {
         let plan = plan(&[&[], &[0], &[0], &[1, 2], &[3, 3]]);
         for jobs in [1, 8] {
             let sum = |step: StepId, inputs: Vec<u32>| Ok::<_, ()>(step.0 + inputs.iter().sum::<u32>());
-            assert_eq!(schedule(&plan, jobs, sum, || ()).unwrap(), [0, 1, 2, 6, 16]);
+            assert_eq!(schedule(&plan, jobs, &[Duration::ZERO; 6], sum, || ()).unwrap(), [0, 1, 2, 6, 16]);
         }
     }
 
@@ -146,8 +145,21 @@ mod tests {
             now.fetch_sub(1, Ordering::SeqCst);
             Ok::<_, ()>(())
         };
-        schedule(&plan, 2, perform, || ()).unwrap();
+        schedule(&plan, 2, &[Duration::ZERO; 6], perform, || ()).unwrap();
         assert_eq!(most.into_inner(), 2);
+    }
+
+    #[test]
+    fn the_longest_remaining_path_starts_first() {
+        let plan = plan(&[&[], &[], &[], &[0], &[2]]);
+        let remaining = [3, 1, 9, 2, 5].map(Duration::from_secs);
+        let order = std::sync::Mutex::new(Vec::new());
+        let perform = |step: StepId, _| {
+            order.lock().unwrap().push(step.0);
+            Ok::<_, ()>(())
+        };
+        schedule(&plan, 1, &remaining, perform, || ()).unwrap();
+        assert_eq!(order.into_inner().unwrap(), [2, 4, 0, 3, 1]);
     }
 
     #[test]
@@ -161,13 +173,19 @@ mod tests {
         let cancel = || {
             cancelled.fetch_add(1, Ordering::SeqCst);
         };
-        assert_eq!(schedule(&plan, 1, perform, cancel), Err("one"));
+        assert_eq!(schedule(&plan, 1, &[Duration::ZERO; 6], perform, cancel), Err("one"));
         assert_eq!((performed.into_inner(), cancelled.into_inner()), (2, 1));
     }
 
     #[test]
     #[should_panic(expected = "a bug in a step")]
     fn a_panic_in_a_step_ends_the_build() {
-        let _ = schedule(&plan(&[&[], &[]]), 2, |_, _: Vec<()>| -> Result<(), ()> { panic!("a bug in a step") }, || ());
+        let _ = schedule(
+            &plan(&[&[], &[]]),
+            2,
+            &[Duration::ZERO; 2],
+            |_, _: Vec<()>| -> Result<(), ()> { panic!("a bug in a step") },
+            || (),
+        );
     }
 }

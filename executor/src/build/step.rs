@@ -11,10 +11,10 @@ use super::error::{Error, StepError};
 use super::event::{Event, Finish};
 use super::key::Ingredients;
 use super::product::{Made, Product};
-use super::record;
 use super::site::{Reuse, Site};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
+use super::{past, record};
 use crate::op::{copy, git, http, make_dir, run};
 
 /// Carries out one step of `plan`, given the products of its inputs.
@@ -33,7 +33,7 @@ pub fn perform(
 }
 
 /// An operation that changes a tree, with what was found out for its key.
-enum Action<'a> {
+pub(super) enum Action<'a> {
     Copy(copy::Sources<'a>),
     Run(&'a Run),
     MakeDir(&'a MakeDir),
@@ -41,43 +41,80 @@ enum Action<'a> {
 }
 
 fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {
-    let mut ingredients = Ingredients::default();
-    let below = || inputs.first().and_then(Product::tree).expect("input 0 of these operations is a tree");
-    let action = match &step.operation {
-        Operation::Scratch => return Ok(Product::Tree(Tree::scratch(), None)),
-        Operation::Image(image) => return Ok(Product::Tree(site.base(image)?, None)),
-        Operation::Context(context) => return Ok(Product::Context(context.name.clone())),
-        Operation::Inline(inline) => return Ok(Product::Inline(inline.clone())),
-        Operation::Http(operation) => {
-            let made = http::bring(operation, step.id, (site.reuse)(step), site, cancel)?;
-            return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
-        }
+    if let Some(product) = given(step, site, inputs)? {
+        return Ok(product);
+    }
+    if let Operation::Http(operation) = &step.operation {
+        let made = http::bring(operation, step, site, cancel)?;
+        return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
+    }
+    let (action, ingredients) = Action::find(step, inputs, site, cancel)?;
+    let made = made(step, &action, site, cancel, inputs, &ingredients.key())?;
+    Ok(Product::Tree(below(inputs).with(&made.change), Some(made)))
+}
+
+/// The product of a step that only names what is there, or puts together what was made.
+pub(super) fn given(step: &Step, site: &Site<'_>, inputs: &[Product]) -> Result<Option<Product>, Error> {
+    Ok(Some(match &step.operation {
+        Operation::Scratch => Product::Tree(Tree::scratch(), None),
+        Operation::Image(image) => Product::Tree(site.base(image)?, None),
+        Operation::Context(context) => Product::Context(context.name.clone()),
+        Operation::Inline(inline) => Product::Inline(inline.clone()),
         Operation::Stack => {
             let made = *inputs[1].made().expect("what is stacked is a step that changes trees");
-            return Ok(Product::Tree(below().with(&made.change), Some(made)));
+            Product::Tree(below(inputs).with(&made.change), Some(made))
         }
-        Operation::Git(operation) => {
-            git::describe(operation, site, cancel, &mut ingredients)?;
-            Action::Git(operation)
+        Operation::Http(_) | Operation::Git(_) | Operation::Copy(_) | Operation::Run(_) | Operation::MakeDir(_) => {
+            return Ok(None);
         }
-        Operation::Copy(operation) => {
-            let sources = copy::Sources::find(operation, inputs, site)?;
-            sources.describe(below(), site, &mut ingredients)?;
-            Action::Copy(sources)
-        }
-        Operation::Run(operation) => {
-            run::describe(operation, inputs, site, &mut ingredients)?;
-            Action::Run(operation)
-        }
-        Operation::MakeDir(operation) => {
-            make_dir::describe(operation, inputs, &mut ingredients);
-            Action::MakeDir(operation)
-        }
-    };
-    let made = made(step, &action, site, cancel, inputs, &ingredients.key())?;
-    // What has no inputs begins from nothing.
-    let below = inputs.first().map_or_else(Tree::scratch, |_| below().clone());
-    Ok(Product::Tree(below.with(&made.change), Some(made)))
+    }))
+}
+
+/// The tree that a step changes. What has no inputs begins from nothing.
+pub(super) fn below(inputs: &[Product]) -> Tree {
+    let tree = |product: &Product| product.tree().expect("input 0 of these operations is a tree").clone();
+    inputs.first().map_or_else(Tree::scratch, tree)
+}
+
+impl<'a> Action<'a> {
+    /// Lists what a step is made from. Nothing is done yet.
+    ///
+    /// # Panics
+    /// If the step is one that is [given], or brings a file: those have no action.
+    pub(super) fn find(
+        step: &'a Step,
+        inputs: &'a [Product],
+        site: &Site<'a>,
+        cancel: &Cancel,
+    ) -> Result<(Self, Ingredients), Error> {
+        let mut ingredients = Ingredients::default();
+        let action = match &step.operation {
+            Operation::Git(operation) => {
+                git::describe(operation, site, cancel, &mut ingredients)?;
+                Self::Git(operation)
+            }
+            Operation::Copy(operation) => {
+                let sources = copy::Sources::find(operation, inputs, site)?;
+                sources.describe(&below(inputs), site, &mut ingredients)?;
+                Self::Copy(sources)
+            }
+            Operation::Run(operation) => {
+                run::describe(operation, inputs, site, &mut ingredients)?;
+                Self::Run(operation)
+            }
+            Operation::MakeDir(operation) => {
+                make_dir::describe(operation, inputs, &mut ingredients);
+                Self::MakeDir(operation)
+            }
+            Operation::Scratch
+            | Operation::Image(_)
+            | Operation::Context(_)
+            | Operation::Inline(_)
+            | Operation::Stack
+            | Operation::Http(_) => unreachable!("these steps have no action"),
+        };
+        Ok((action, ingredients))
+    }
 }
 
 /// What a step changed: the remembered change set, or a new one.
@@ -105,6 +142,7 @@ fn made(
         Ok(change) => {
             let made = Made { change, at: jiff::Timestamp::now().as_second() };
             record::keep(site.store, key, made, start.elapsed())?;
+            past::keep(site.store, step, start.elapsed())?;
             Ok(finished(site, step.id, Finish::Done(start.elapsed()), made))
         }
         Err(error) => {
@@ -120,7 +158,7 @@ fn finished(site: &Site<'_>, step: StepId, how: Finish, made: Made) -> Made {
 }
 
 /// What was made before from the same, if it may be used.
-fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Result<Option<Made>, Error> {
+pub(super) fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Result<Option<Made>, Error> {
     match reuse {
         Reuse::Allowed => Ok(record::find(site.store, key)?),
         Reuse::Refused => Ok(None),

@@ -86,6 +86,15 @@ impl Client {
         Ok(pin)
     }
 
+    /// Whether [`Self::pin`] asks nobody: the commit is written, or what an earlier build found out has to do.
+    ///
+    /// # Errors
+    /// If what is written cannot be a reference or a commit.
+    pub fn needs_nobody(&self, git: &Git) -> Result<bool, Error> {
+        reference::check(git)?;
+        Ok(self.access() == Access::Offline || reference::given(git)?.is_some())
+    }
+
     /// Puts the files of a commit into the empty folder `into`, as `git` says: those of its folder, with or without
     /// submodules and `.git`.
     ///

@@ -46,7 +46,35 @@ pub enum How {
     Fetched,
 }
 
+/// What the store has of a file, as far as that can be told without asking its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored<T> {
+    /// This.
+    Here(T),
+    /// Nothing that will do.
+    Absent,
+    /// Its server knows.
+    Unasked,
+}
+
 impl Source<'_> {
+    /// What [`Self::bring`] would find here. `find` is the same.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or whatever `find` fails with.
+    pub fn stored<T, E: From<StoreError>>(&self, find: impl Fn(&str) -> Result<Option<T>, E>) -> Result<Stored<T>, E> {
+        if self.freshness == Freshness::Refetched && self.client.is_some() {
+            return Ok(Stored::Absent);
+        }
+        let digest = match self.checksum {
+            Some(checksum) => Some(checksum.to_string()),
+            None if self.client.is_some() => return Ok(Stored::Unasked),
+            None => Known::load(self.store, self.address)?.map(|known| known.digest.to_string()),
+        };
+        let found = digest.map(|digest| find(&digest)).transpose()?.flatten();
+        Ok(found.map_or(Stored::Absent, Stored::Here))
+    }
+
     /// Brings the file. `find` gives what was made of a file with this digest, `algorithm:hex`, if that is still here;
     /// `begin` what the file is written to, given its size in bytes if that is known; `keep` makes something of the whole
     /// file. Of several processes that want the same file at once, one fetches it.

@@ -68,8 +68,7 @@ impl<'a> Sources<'a> {
     pub fn describe(&self, below: &Tree, site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
         let copy = self.copy;
         ingredients.add("operation", "copy");
-        // A linked copy sees nothing of the tree but the names of its users.
-        if !copy.link || copy.owner.as_deref().is_some_and(owner::is_named) {
+        if !sees_only_sources(copy) {
             ingredients.add("tree", below.id());
         }
         ingredients.add("destination", &copy.destination);
@@ -121,6 +120,13 @@ impl<'a> Sources<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether what a copy makes does not depend on the tree that it goes on: a linked one sees nothing of it but the names of its
+/// users.
+#[must_use]
+pub fn sees_only_sources(copy: &Copy) -> bool {
+    copy.link && !copy.owner.as_deref().is_some_and(owner::is_named)
 }
 
 /// Copies one selected path, or unpacks it.

@@ -11,21 +11,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use layercake_cache::ContentKey;
 use layercake_compiler::operation::Http;
-use layercake_compiler::plan::StepId;
+use layercake_compiler::plan::Step;
 
 use crate::build::cancel::Cancel;
 use crate::build::error::Error;
 use crate::build::event::{Event, Finish};
 use crate::build::key::Ingredients;
 use crate::build::product::Made;
-use crate::build::record;
 use crate::build::site::{Reuse, Site};
 use crate::build::workspace::Workspace;
+use crate::build::{past, record};
 use crate::fault::{At, PathError};
 use crate::http::address::Address;
 use crate::http::checksum::Checksum;
 use crate::http::error::Error as HttpError;
-use crate::http::source::{Arrived, Freshness, How, Source};
+use crate::http::source::{Arrived, Freshness, How, Source, Stored};
 
 /// The mode of a file that was fetched.
 const MODE: u32 = 0o600;
@@ -37,7 +37,7 @@ const LONGEST_NAME: usize = 255;
 ///
 /// # Errors
 /// If the file cannot be had, is another one than was wanted, or cannot be stored.
-pub fn bring(http: &Http, step: StepId, reuse: Reuse, site: &Site<'_>, cancel: &Cancel) -> Result<Made, Error> {
+pub fn bring(http: &Http, step: &Step, site: &Site<'_>, cancel: &Cancel) -> Result<Made, Error> {
     let address = Address::parse(&http.url).and_then(|address| address.with_secrets(&site.surroundings.secrets))?;
     let name = name(&http.filename, &address)?;
     let checksum = http.checksum.as_deref().map(Checksum::parse).transpose().map_err(HttpError::from)?;
@@ -47,7 +47,7 @@ pub fn bring(http: &Http, step: StepId, reuse: Reuse, site: &Site<'_>, cancel: &
         client: site.client,
         address: &address,
         checksum: checksum.as_ref(),
-        freshness: if reuse == Reuse::Allowed { Freshness::Checked } else { Freshness::Refetched },
+        freshness: freshness((site.reuse)(step)),
         retrying: &|error, wait| {
             let text = format!("{error}; trying again in {:.1} s", wait.as_secs_f64());
             (site.listener)(Event::Note { text: &text });
@@ -57,7 +57,7 @@ pub fn bring(http: &Http, step: StepId, reuse: Reuse, site: &Site<'_>, cancel: &
     let (start, started) = (Instant::now(), Cell::new(false));
     let begin = |size| {
         if !started.replace(true) {
-            (site.listener)(Event::Started { step });
+            (site.listener)(Event::Started { step: step.id });
         }
         (site.listener)(Event::Transfer { action: "fetch", what: &shown, size });
         Fetching::begin(site, name)
@@ -76,12 +76,49 @@ pub fn bring(http: &Http, step: StepId, reuse: Reuse, site: &Site<'_>, cancel: &
         Ok((_, How::Fetched)) => Some(Finish::Done(start.elapsed())),
         Err(_) => started.get().then(|| Finish::Failed(start.elapsed())),
     };
+    if let Some(Finish::Done(took)) = how {
+        past::keep(site.store, step, took)?;
+    }
     if let Some(how) = how {
-        (site.listener)(Event::Finished { step, how });
+        (site.listener)(Event::Finished { step: step.id, how });
     }
     match result {
         Err(Error::Http(HttpError::Stopped)) => Err(Error::Cancelled),
         result => result.map(|(made, _)| made),
+    }
+}
+
+/// What the store has of the file, with the key that says so where that is known. Nobody is asked.
+///
+/// # Errors
+/// If what is written is no address, name or checksum, or the store cannot be read.
+pub fn stored(http: &Http, step: &Step, site: &Site<'_>) -> Result<(Option<ContentKey>, Stored<Made>), Error> {
+    let address = Address::parse(&http.url).and_then(|address| address.with_secrets(&site.surroundings.secrets))?;
+    let name = name(&http.filename, &address)?;
+    let checksum = http.checksum.as_deref().map(Checksum::parse).transpose().map_err(HttpError::from)?;
+    let source = Source {
+        store: site.store,
+        client: site.client,
+        address: &address,
+        checksum: checksum.as_ref(),
+        freshness: freshness((site.reuse)(step)),
+        retrying: &|_, _| (),
+        interrupted: &|| false,
+    };
+    let asked_for = Cell::new(checksum.as_ref().map(|checksum| key(name, &checksum.to_string())));
+    let stored = source.stored(|digest| {
+        let key = key(name, digest);
+        asked_for.set(Some(key));
+        Ok::<_, Error>(record::find(site.store, &key)?)
+    })?;
+    Ok((asked_for.get(), stored))
+}
+
+/// A step whose result is not to come from the cache is fetched whatever its server says.
+fn freshness(reuse: Reuse) -> Freshness {
+    match reuse {
+        Reuse::Allowed => Freshness::Checked,
+        Reuse::Refused => Freshness::Refetched,
     }
 }
 

@@ -11,6 +11,7 @@ use layercake_executor::sandbox::{Access, Mount, MountKind, Spec};
 
 use super::super::inputs::{bytes, host_line, limit, limits, secret, ssh};
 use crate::arguments::build::Build;
+use crate::arguments::inputs::Inputs;
 use crate::arguments::resources::Allow;
 use crate::failure::Failure;
 use crate::settings::{self, Settings};
@@ -21,9 +22,17 @@ const HOSTNAME: &str = "BUILDKIT_SANDBOX_HOSTNAME";
 /// What every command gets that the plan does not say.
 ///
 /// # Errors
-/// If an argument means nothing, or a secret or file is not there.
+/// If an argument means nothing, or a secret, file or agent is not there.
 pub(super) fn read(arguments: &Build, settings: &Settings, store: &Store) -> Result<Surroundings, Failure> {
-    let inputs = &arguments.inputs;
+    let (agents, groups) = (agents(&arguments.inputs, store)?, groups(&arguments.inputs)?);
+    Ok(Surroundings { agents, groups, ..unprepared(&arguments.inputs, settings)? })
+}
+
+/// The same as far as keys depend on it: no agent is reached, and no control group made.
+///
+/// # Errors
+/// If an argument means nothing, or a secret or file is not there.
+pub(in super::super) fn unprepared(inputs: &Inputs, settings: &Settings) -> Result<Surroundings, Failure> {
     let build_args: Vec<_> = inputs.build_arg.iter().filter_map(|text| settings::assignment(text)).collect();
     let hostname = build_args.iter().rev().find(|(name, _)| name == HOSTNAME).map(|(_, value)| value.clone());
     let own = inputs.host_file.iter().map(|text| settings::host_file(text)).collect::<Result<Vec<_>, _>>()?;
@@ -48,10 +57,10 @@ pub(super) fn read(arguments: &Build, settings: &Settings, store: &Store) -> Res
         limits: inputs.ulimit.iter().map(|text| limit(text)).collect::<Result<_, _>>()?,
         shm_size: inputs.shm_size.as_deref().map_or(Ok(Spec::SHM_SIZE), bytes)?,
         files,
-        env: variables(&build_args, arguments, settings),
+        env: variables(&build_args, inputs, settings),
         secrets: inputs.secret.iter().map(|text| secret(text)).collect::<Result<_, _>>()?,
-        agents: agents(arguments, store)?,
-        groups: groups(arguments)?,
+        agents: BTreeMap::new(),
+        groups: None,
         cdi_folders: settings.host.cdi_folders.clone(),
         allowed: allowed(&inputs.allow),
     })
@@ -59,8 +68,8 @@ pub(super) fn read(arguments: &Build, settings: &Settings, store: &Store) -> Res
 
 /// The control group of the commands, where they are to be limited or to have a place of their own, or where that can guard
 /// devices.
-fn groups(arguments: &Build) -> Result<Option<Parent>, Failure> {
-    let resources = &arguments.inputs.resources;
+fn groups(inputs: &Inputs) -> Result<Option<Parent>, Failure> {
+    let resources = &inputs.resources;
     let limits = limits(resources)?;
     let parent = resources.cgroup_parent.as_deref().filter(|parent| !parent.is_empty());
     if limits.is_empty() && parent.is_none() {
@@ -85,9 +94,9 @@ fn allowed(allow: &[Allow]) -> Allowed {
 }
 
 /// The SSH agents that are given, by id.
-fn agents(arguments: &Build, store: &Store) -> Result<BTreeMap<String, Agent>, Failure> {
+fn agents(inputs: &Inputs, store: &Store) -> Result<BTreeMap<String, Agent>, Failure> {
     let mut agents = BTreeMap::new();
-    for text in &arguments.inputs.ssh {
+    for text in &inputs.ssh {
         let (id, paths) = ssh(text)?;
         if agents.contains_key(&id) {
             return Err(Failure::input(format!("`--ssh` gives the agent `{id}` twice"))
@@ -101,7 +110,7 @@ fn agents(arguments: &Build, store: &Store) -> Result<BTreeMap<String, Agent>, F
 }
 
 /// Variables that are no part of any key: proxies and what the user lends. Those of the arguments go first.
-fn variables(build_args: &[(String, String)], arguments: &Build, settings: &Settings) -> Vec<(String, String)> {
+fn variables(build_args: &[(String, String)], inputs: &Inputs, settings: &Settings) -> Vec<(String, String)> {
     let is_proxy = |name: &str| settings::PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(name));
     let given = build_args.iter().filter(|(name, _)| is_proxy(name));
     // Programs read one spelling or the other.
@@ -109,7 +118,7 @@ fn variables(build_args: &[(String, String)], arguments: &Build, settings: &Sett
         [name.clone(), name.to_ascii_uppercase(), name.to_ascii_lowercase()].map(|name| (name, value.clone()))
     });
     let mut all: Vec<(String, String)> = spellings.collect();
-    all.extend(arguments.inputs.host_env.iter().filter_map(|text| settings::assignment(text)));
+    all.extend(inputs.host_env.iter().filter_map(|text| settings::assignment(text)));
     all.extend(settings.host.env.iter().cloned());
     all.extend(settings::proxies());
     let mut seen = std::collections::HashSet::new();

@@ -1,0 +1,203 @@
+//! Prediction: what a build of a plan would find in the store, found out the way the build does, without doing anything.
+//!
+//! A key is made of what the inputs of a step became, so nothing is known of what lies below a step that is not in the
+//! store: what it makes may be what it made before.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use layercake_cache::ContentKey;
+use layercake_compiler::operation::Operation;
+use layercake_compiler::plan::{Outlook, Plan, Step, StepId};
+
+use super::cancel::Cancel;
+use super::error::{Error, StepError};
+use super::product::Product;
+use super::site::{Reuse, Site};
+use super::step::{Action, below, given, remembered};
+use super::tree::Tree;
+use crate::http::source::Stored;
+use crate::op::copy::sees_only_sources;
+use crate::op::http;
+
+/// What a build would find of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prediction {
+    /// Its key, where that can be known.
+    pub key: Option<ContentKey>,
+    /// Whether it will be done.
+    pub outlook: Outlook,
+    /// Why, where there is something to say.
+    pub reason: Option<Reason>,
+}
+
+/// Of a step that only names what is there.
+const GIVEN: Prediction = Prediction { key: None, outlook: Outlook::Given, reason: None };
+
+/// Why a step will be done, or why that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The store has nothing of this key.
+    NoRecord,
+    /// The caller wants it done.
+    Refused,
+    /// The build makes it, as this step.
+    SameAs(StepId),
+    /// It depends on what comes of this step.
+    Below(StepId),
+    /// Its server would have to be asked.
+    Unasked,
+    /// It takes files of a base image that would have to be fetched.
+    NotFetched,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRecord => f.write_str("no record of this key"),
+            Self::Refused => f.write_str("the cache is not used"),
+            Self::SameAs(step) => write!(f, "the same as {step}"),
+            Self::Below(step) => write!(f, "it depends on {step}"),
+            Self::Unasked => f.write_str("its server is not asked"),
+            Self::NotFetched => f.write_str("its source is not here"),
+        }
+    }
+}
+
+/// Says for each step of a plan what a build at this site would find. Nothing is run, and nobody is asked.
+///
+/// # Errors
+/// What the build would fail with as soon as it comes to a step whose inputs are known: a file to copy that is not there.
+pub fn predict(plan: &Plan, site: &Site<'_>) -> Result<Vec<Prediction>, StepError> {
+    let wanted = AtomicBool::new(false);
+    let fetch = |_: &_| {
+        wanted.store(true, Ordering::Relaxed);
+        Ok(())
+    };
+    let site = Site { fetch: &fetch, listener: &|_| (), ..*site };
+    let mut walk = Walk { site, wanted: &wanted, products: Vec::new(), made: HashMap::new() };
+    let predict = |step: &Step| {
+        let found = walk.step(step).map_err(|cause| StepError { step: step.id, cause: Box::new(cause) });
+        let (prediction, product) = found?;
+        walk.products.push(product);
+        Ok(prediction)
+    };
+    plan.steps.iter().map(predict).collect()
+}
+
+/// The steps so far.
+struct Walk<'a> {
+    site: Site<'a>,
+    /// Whether a layer was wanted that is not here.
+    wanted: &'a AtomicBool,
+    products: Vec<Outcome>,
+    /// What will be made, and by which step.
+    made: HashMap<ContentKey, StepId>,
+}
+
+/// What a step has become; or the step that has to be done for that to be known.
+type Outcome = Result<Product, StepId>;
+
+impl Walk<'_> {
+    fn step(&mut self, step: &Step) -> Result<(Prediction, Outcome), Error> {
+        match &step.operation {
+            Operation::Http(operation) => {
+                let (key, stored) = http::stored(operation, step, &self.site)?;
+                Ok(match stored {
+                    Stored::Here(made) => (hit(key), Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)))),
+                    Stored::Absent => (self.miss(step, key), Err(step.id)),
+                    Stored::Unasked => (unknown(Reason::Unasked), Err(step.id)),
+                })
+            }
+            Operation::Git(operation) if !self.site.git.needs_nobody(operation)? => {
+                Ok((self.unless_refused(step, Reason::Unasked), Err(step.id)))
+            }
+            _ => match self.inputs(step) {
+                Ok((inputs, base)) => match given(step, &self.site, &inputs)? {
+                    Some(product) => Ok((GIVEN, Ok(product))),
+                    None => self.look_up(step, &inputs, base),
+                },
+                // It is never looked up, whatever its parts become.
+                Err(open) if step.operation == Operation::Stack => Ok((GIVEN, Err(open))),
+                Err(open) => {
+                    let prediction = self.unless_refused(step, Reason::Below(open));
+                    let open = if prediction.outlook == Outlook::Miss { step.id } else { open };
+                    Ok((prediction, Err(open)))
+                }
+            },
+        }
+    }
+
+    /// The inputs of a step, and what the tree that it goes on waits for, if it does not see that; or else what they wait for.
+    fn inputs(&self, step: &Step) -> Result<(Vec<Product>, Result<(), StepId>), StepId> {
+        let is_apart = matches!(&step.operation, Operation::Copy(copy) if sees_only_sources(copy));
+        let mut base = Ok(());
+        let mut inputs = Vec::with_capacity(step.inputs.len());
+        for (slot, input) in step.inputs.iter().enumerate() {
+            match &self.products[input.index()] {
+                Ok(product) => inputs.push(product.clone()),
+                Err(open) if slot == 0 && is_apart => {
+                    base = Err(*open);
+                    inputs.push(Product::Tree(Tree::scratch(), None));
+                }
+                Err(open) => return Err(*open),
+            }
+        }
+        Ok((inputs, base))
+    }
+
+    /// Finds the key of a step, and what the store has of it.
+    fn look_up(
+        &mut self,
+        step: &Step,
+        inputs: &[Product],
+        base: Result<(), StepId>,
+    ) -> Result<(Prediction, Outcome), Error> {
+        self.wanted.store(false, Ordering::Relaxed);
+        let key = match Action::find(step, inputs, &self.site, &Cancel::default()) {
+            Ok((_, ingredients)) => ingredients.key(),
+            Err(_) if self.wanted.load(Ordering::Relaxed) => {
+                return Ok((self.unless_refused(step, Reason::NotFetched), Err(step.id)));
+            }
+            Err(error) => return Err(error),
+        };
+        let reuse = (self.site.reuse)(step);
+        if let Some(made) = remembered(&self.site, &key, reuse)? {
+            let tree = below(inputs).with(&made.change);
+            return Ok((hit(Some(key)), base.map(|()| Product::Tree(tree, Some(made)))));
+        }
+        if let Some(same) = self.made.get(&key).copied().filter(|_| reuse == Reuse::Allowed) {
+            let reason = Some(Reason::SameAs(same));
+            return Ok((Prediction { reason, ..hit(Some(key)) }, Err(same)));
+        }
+        Ok((self.miss(step, Some(key)), Err(step.id)))
+    }
+
+    /// Of a step whose key is not known. One that may not come from the cache is done whatever its key will be.
+    fn unless_refused(&mut self, step: &Step, reason: Reason) -> Prediction {
+        match (self.site.reuse)(step) {
+            Reuse::Allowed => unknown(reason),
+            Reuse::Refused => self.miss(step, None),
+        }
+    }
+
+    fn miss(&mut self, step: &Step, key: Option<ContentKey>) -> Prediction {
+        if let Some(key) = key {
+            self.made.entry(key).or_insert(step.id);
+        }
+        let reason = match (self.site.reuse)(step) {
+            Reuse::Allowed => Reason::NoRecord,
+            Reuse::Refused => Reason::Refused,
+        };
+        Prediction { key, outlook: Outlook::Miss, reason: Some(reason) }
+    }
+}
+
+fn hit(key: Option<ContentKey>) -> Prediction {
+    Prediction { key, outlook: Outlook::Hit, reason: None }
+}
+
+fn unknown(reason: Reason) -> Prediction {
+    Prediction { key: None, outlook: Outlook::Unknown, reason: Some(reason) }
+}
