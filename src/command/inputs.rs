@@ -2,6 +2,7 @@
 
 mod bases;
 mod context;
+mod subject;
 mod values;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use layercake_executor::build::site::{self, ContextFolder};
 use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
+pub use subject::{subject, surroundings};
 pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
 use crate::arguments::build::Progress;

@@ -45,7 +45,14 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
     let below = || inputs.first().and_then(Product::tree).expect("input 0 of these operations is a tree");
     let action = match &step.operation {
         Operation::Scratch => return Ok(Product::Tree(Tree::scratch(), None)),
-        Operation::Image(image) => return Ok(Product::Tree(site.base(image)?, None)),
+        Operation::Image(image) => {
+            let tree = site.base(image)?;
+            ingredients.add("operation", "image").add("reference", &image.reference);
+            ingredients.add("digest", image.digest.as_deref().unwrap_or_default()).add("platform", &image.platform);
+            let reuse = (site.reuse)(step);
+            (site.listener)(Event::Described { step: step.id, ingredients: &ingredients, reuse });
+            return Ok(Product::Tree(tree, None));
+        }
         Operation::Context(context) => return Ok(Product::Context(context.name.clone())),
         Operation::Inline(inline) => return Ok(Product::Inline(inline.clone())),
         Operation::Http(operation) => {
@@ -70,7 +77,9 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
             Action::MakeDir(operation)
         }
     };
-    let made = made(step, &action, site, cancel, inputs, &ingredients.key())?;
+    let reuse = (site.reuse)(step);
+    (site.listener)(Event::Described { step: step.id, ingredients: &ingredients, reuse });
+    let made = made(step, &action, site, cancel, inputs, &ingredients.key(), reuse)?;
     // What has no inputs begins from nothing.
     let below = inputs.first().map_or_else(Tree::scratch, |_| below().clone());
     Ok(Product::Tree(below.with(&made.change), Some(made)))
@@ -84,8 +93,8 @@ fn made(
     cancel: &Cancel,
     inputs: &[Product],
     key: &ContentKey,
+    reuse: Reuse,
 ) -> Result<Made, Error> {
-    let reuse = (site.reuse)(step);
     if let Some(made) = remembered(site, key, reuse)? {
         return Ok(finished(site, step.id, Finish::Cached, made));
     }
