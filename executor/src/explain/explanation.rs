@@ -133,14 +133,13 @@ fn of_step(
     earlier: &[Earlier],
 ) -> Result<Vec<Reason>, StoreError> {
     let mut nearest: Option<Vec<Reason>> = None;
-    let mut failed = again == Some(Outcome::Failed);
-    let mut is_known = again.is_some();
+    // How the same ended before.
+    let mut ends: Vec<Outcome> = again.into_iter().collect();
     let mut compared = BTreeSet::new();
     for Earlier { build, entry, places } in earlier {
         let same = build.steps.iter().position(|step| step.key.is_some() && step.key == side.step.key);
         if let Some(same) = same {
-            is_known = true;
-            failed |= entry.outcomes[same] == Outcome::Failed;
+            ends.push(entry.outcomes[same]);
             continue;
         }
         let Some(old) = places[place].map(|place| &build.steps[place]) else { continue };
@@ -153,12 +152,20 @@ fn of_step(
     }
     Ok(match nearest {
         _ if outcome == Outcome::Refused => vec![Reason::bare(Kind::NoCache)],
-        _ if failed => vec![Reason::bare(Kind::FailedBefore)],
-        _ if is_known => vec![Reason::bare(Kind::Gone)],
+        _ if ends.iter().any(has_result) => vec![Reason::bare(Kind::Gone)],
+        _ if !ends.is_empty() => vec![Reason::bare(Kind::FailedBefore)],
         Some(found) => found,
         None if earlier.is_empty() => vec![Reason::bare(Kind::FirstBuild)],
         None => vec![Reason::bare(Kind::NewStep)],
     })
+}
+
+/// Whether a step that ended so has left a result.
+fn has_result(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Given | Outcome::Hit | Outcome::Done | Outcome::Refused => true,
+        Outcome::Failed | Outcome::Unreached => false,
+    }
 }
 
 /// Leads steps that are named as a cause back to those that changed by themselves, and a base image to what differs in it.
