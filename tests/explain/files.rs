@@ -33,8 +33,8 @@ fn attributes_and_kinds_are_named() {
         change(&case);
         case.explains(&[], &[expected, "6 step 5"]);
     };
-    after("mode", &|case| drop(case.mode("a.txt", 0o600)), "5 file a.txt mode: 0644 -> 0600");
-    after("new", &|case| drop(case.write("d/new", "x")), "5 file d/new added: none -> #");
+    after("mode", &|case| _ = case.mode("a.txt", 0o600), "5 file a.txt mode: 0644 -> 0600");
+    after("new", &|case| _ = case.write("d/new", "x"), "5 file d/new added: none -> #");
     after("gone", &|case| fs::remove_file(case.path("d/n")).unwrap(), "5 file d/n removed: # -> none");
     after(
         "kind",

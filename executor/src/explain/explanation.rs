@@ -193,5 +193,6 @@ fn led_back(reasons: Vec<Reason>, done: &[Explained]) -> Vec<Reason> {
 
 /// Whether it is an image that is another than before.
 fn is_moved(explained: &Explained) -> bool {
-    explained.reasons.iter().any(|reason| matches!(reason.kind, Kind::Base | Kind::Platform))
+    explained.step.op == Op::Image
+        && explained.reasons.iter().any(|reason| matches!(reason.kind, Kind::Base | Kind::Platform))
 }

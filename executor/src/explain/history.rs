@@ -215,3 +215,43 @@ fn ingredients_key(key: &str) -> ContentKey {
 fn document_key(name: &str) -> ContentKey {
     KeyHasher::new("layercake document of a build 1").field(name.as_bytes()).finish()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn list(pairs: &[(String, String)]) -> Ingredients {
+        let mut list = Ingredients::default();
+        for (name, value) in pairs {
+            list.add(name, value);
+        }
+        list
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn what_is_kept_hashes_to_the_key_or_is_not_believed(
+            one in prop::collection::vec((".*", ".*"), 0..8),
+            other in prop::collection::vec((".*", ".*"), 0..8),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let subject = Subject { context: "/c".to_owned(), file: "/c/f".to_owned(), target: String::new() };
+            let build = Build { steps: Vec::new(), arguments: BTreeMap::new(), ignored: BTreeMap::new() };
+            let (one, other) = (list(&one), list(&other));
+            let key = one.key().to_string();
+            History::load(&store, &subject).unwrap().add(&store, &build, Vec::new(), [&one].into_iter()).unwrap();
+            prop_assert_eq!(ingredients(&store, &key).unwrap().unwrap(), one.clone());
+            // Another list in its place.
+            let bytes = serde_json::to_vec(&other).unwrap();
+            store.put_record(&ingredients_key(&key), &bytes).unwrap();
+            prop_assert_eq!(ingredients(&store, &key).unwrap(), (one == other).then_some(other));
+        }
+    }
+}
