@@ -99,8 +99,8 @@ fn base_images_are_named_with_their_digests() {
     assert!(case.text().contains("base image moving has moved: sha256:"), "{}", case.text());
     let edit = ("tag:one", "tag:two");
     let expected = ["1 base tag:two: tag:one@# -> tag:two@#", "2 base tag:two: tag:one@# -> tag:two@#"];
-    edited(&home, "other", "FROM tag:one\nRUN echo > /1\n", edit, &expected);
-    let case = Case::new(&home, "by-argument", "ARG V=one\nFROM tag:$V\nRUN echo > /1\n");
+    edited(&home, "other", "FROM tag:one\nRUN echo > /other\n", edit, &expected);
+    let case = Case::new(&home, "by-argument", "ARG V=one\nFROM tag:$V\nRUN echo > /third\n");
     let expected = [
         "2 base tag:two: tag:one@# -> tag:two@#",
         "2 argument V: one -> two",
