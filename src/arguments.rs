@@ -1,6 +1,7 @@
 //! The command line as it is typed: what clap knows, and nothing of what it means.
 
 pub mod build;
+pub mod explain;
 pub mod images;
 pub mod inputs;
 pub mod resources;
@@ -41,8 +42,8 @@ pub enum Command {
     Compile(Box<build::Compile>),
     /// Say what is doubtful in a Dockerfile.
     Check(Box<build::Check>),
-    /// Say why each step of the last build was a hit or a miss (not built yet).
-    Explain(images::NotBuilt),
+    /// Say of each step of the last build whether it was a hit, and if not, what has changed.
+    Explain(Box<explain::Explain>),
     /// List the images of the store.
     Images(images::Images),
     /// Show how an image was made.

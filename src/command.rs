@@ -6,6 +6,7 @@ mod check;
 mod compile;
 mod container;
 mod doctor;
+mod explain;
 mod images;
 mod inputs;
 mod lock;
@@ -23,15 +24,16 @@ use crate::failure::Failure;
 use crate::terminal::output;
 use crate::terminal::paint::Paint;
 
-/// Does what was asked for.
+/// Does what was asked for. `results` paints what goes to standard output.
 ///
 /// # Errors
 /// What ends the command.
-pub fn run(command: Command, paint: Paint) -> Result<(), Failure> {
+pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure> {
     match command {
         Command::Build(arguments) => build::run(&arguments, paint),
         Command::Compile(arguments) => compile::run(&arguments, paint),
         Command::Check(arguments) => check::run(&arguments, paint),
+        Command::Explain(arguments) => explain::run(&arguments, results),
         Command::Images(arguments) => images::list(&arguments),
         Command::History(arguments) => images::history(&arguments),
         Command::Inspect(arguments) => images::inspect(&arguments),
@@ -59,7 +61,6 @@ pub fn run(command: Command, paint: Paint) -> Result<(), Failure> {
             output::result(&String::from_utf8_lossy(&page))
         }
         Command::Version(arguments) => version(&arguments),
-        Command::Explain(_) => Err(Failure::not_built("`layercake explain`")),
         Command::Diff(_) => Err(Failure::not_built("`layercake diff`")),
         Command::Du(_) => Err(Failure::not_built("`layercake du`")),
         Command::Prune(_) => Err(Failure::not_built("`layercake prune`")),

@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     layercake_executor::sandbox::hook();
     let arguments = Arguments::parse();
     let paint = Paint::new(arguments.color, &std::io::stderr());
-    match command::run(arguments.command, paint) {
+    let results = Paint::new(arguments.color, &std::io::stdout());
+    match command::run(arguments.command, paint, results) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message().is_empty() {

@@ -30,6 +30,12 @@ impl Store {
             .map(|(_, value)| value.to_vec()))
     }
 
+    /// Whether there is a value under `key`, damaged or not.
+    #[must_use]
+    pub fn has_record(&self, key: &ContentKey) -> bool {
+        self.record_path(key).is_file()
+    }
+
     /// Stores a value under `key`, in place of an earlier one.
     ///
     /// # Errors

@@ -98,6 +98,14 @@ impl Ignore {
         self.patterns.iter().any(|pattern| pattern.effect == Effect::Include)
     }
 
+    /// The patterns in their order, cleaned; one that takes back begins with `!`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.patterns.iter().map(|pattern| match pattern.effect {
+            Effect::Exclude => pattern.text.clone(),
+            Effect::Include => format!("!{}", pattern.text),
+        })
+    }
+
     /// The patterns that exclude, cleaned.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
         let excluding = self.patterns.iter().filter(|pattern| pattern.effect == Effect::Exclude);

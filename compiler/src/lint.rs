@@ -27,3 +27,4 @@ pub use advice::Advice;
 pub(crate) use advice::advise;
 pub use config::{Config, InvalidCheck};
 pub use rule::Rule;
+pub use secrets::is_secret;

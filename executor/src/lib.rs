@@ -10,6 +10,7 @@ pub mod cgroup;
 pub mod change;
 pub mod container;
 pub mod engine;
+pub mod explain;
 pub mod fault;
 pub mod git;
 pub mod http;

@@ -4,6 +4,7 @@ mod digest;
 mod error;
 mod memo;
 
-pub use digest::{Owners, Root, Selected, Verdict, select};
+pub(crate) use digest::DOMAIN;
+pub use digest::{Owners, Root, Selected, Verdict, select, select_listed};
 pub use error::Error;
 pub use memo::Memo;

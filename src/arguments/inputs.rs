@@ -7,7 +7,7 @@ use clap::Args;
 use super::resources::{Allow, Resources};
 
 /// What is built from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Inputs {
     /// The build context: a folder, `-` (a tar or a Dockerfile on standard input), a git URL, or the http(s) URL of a tar
     /// or a Dockerfile.

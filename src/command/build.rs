@@ -11,6 +11,7 @@ use layercake_executor::build::error::{Error, StepError};
 use layercake_executor::build::product::Product;
 use layercake_executor::build::site::{Bases, Site};
 use layercake_executor::build::{event::Event, materialize};
+use layercake_executor::explain::recorder::Recorder;
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::registry;
@@ -64,7 +65,11 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
 
     let surroundings = surroundings::read(arguments, &settings, &store)?;
     let progress = Progress::new(plan, show, paint);
-    let listener = |event: Event<'_>| progress.event(event);
+    let recorder = Recorder::default();
+    let listener = |event: Event<'_>| {
+        recorder.event(event);
+        progress.event(event);
+    };
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
     let reuse = |step: &Step| inputs::reuse(&arguments.inputs, step);
     let site = Site {
@@ -80,7 +85,14 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         epoch,
         listener: &listener,
     };
-    let products = materialize(plan, &site).map_err(|error| failed(&error, plan, &inputs, paint))?;
+    let products = materialize(plan, &site);
+    let subject = inputs::subject(&arguments.inputs);
+    if let Err(error) = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs)) {
+        // The image is no worse for it.
+        let text = format!("{} `layercake explain` will not know of this build: {error}\n", paint.yellow("note:"));
+        streams::tell(&text);
+    }
+    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
 
     let mut images = Vec::new();
     for output in &outputs {

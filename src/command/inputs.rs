@@ -3,6 +3,7 @@
 mod bases;
 mod context;
 mod passes;
+mod subject;
 mod values;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
 use passes::Passes;
+pub use subject::{subject, surroundings};
 pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
 use super::lock::LockFile;

@@ -62,6 +62,7 @@ impl<'a> Progress<'a> {
 
     fn plain(&self, event: Event<'_>, unfinished: &Mutex<Unfinished>) {
         match event {
+            Event::Described { .. } => (),
             Event::Started { step } => tell(&format!("#{} {}\n", step.0, self.title(step))),
             Event::Output { step, bytes } => {
                 let mut unfinished = unfinished.lock().expect("no thread panics while it holds this");
@@ -93,6 +94,7 @@ impl<'a> Progress<'a> {
 
     fn json(&self, event: Event<'_>, pieces: &Mutex<Unfinished>) {
         let value = match event {
+            Event::Described { .. } => return,
             Event::Started { step } => json!({"event": "started", "step": step, "name": self.title(step)}),
             Event::Output { step, bytes } => {
                 let mut pieces = pieces.lock().expect("no thread panics while it holds this");

@@ -71,7 +71,6 @@ fn what_is_not_built_says_so() {
         "build --reproducible ctx",
         "build --read-sets=on ctx",
         "build --platform=linux/amd64,linux/arm64 ctx",
-        "explain",
         "diff a b",
         "du",
         "prune",

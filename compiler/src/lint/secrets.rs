@@ -25,7 +25,8 @@ pub(crate) fn check(instruction: &str, name: &str, word: &Word, at: Span) -> Opt
 }
 
 /// Whether the value of a variable of this name is mostly secret.
-pub(super) fn is_secret(name: &str) -> bool {
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
     let lower = name.to_lowercase();
     let has = |words: &[&str]| lower.split('_').any(|part| words.contains(&part));
     has(&SECRET) && !has(&HARMLESS)

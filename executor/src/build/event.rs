@@ -4,12 +4,24 @@ use std::time::Duration;
 
 use layercake_compiler::plan::StepId;
 
+use super::key::Ingredients;
+use super::site::Reuse;
+
 /// Who is told. It is called from several threads.
 pub type Listener<'a> = &'a (dyn Fn(Event<'_>) + Sync);
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// It is known what a step is made from: next it is looked up.
+    Described {
+        /// Which.
+        step: StepId,
+        /// All of what it is made from.
+        ingredients: &'a Ingredients,
+        /// Whether its result may come from the cache.
+        reuse: Reuse,
+    },
     /// A step is being done: it is not in the cache.
     Started {
         /// Which.

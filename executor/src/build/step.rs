@@ -41,7 +41,10 @@ pub(super) enum Action<'a> {
 }
 
 fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {
+    let reuse = (site.reuse)(step);
+    let describe = |ingredients: &Ingredients| (site.listener)(Event::Described { step: step.id, ingredients, reuse });
     if let Some(product) = given(step, site, inputs)? {
+        describe_given(step, inputs).iter().for_each(describe);
         return Ok(product);
     }
     if let Operation::Http(operation) = &step.operation {
@@ -49,7 +52,8 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
         return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
     }
     let (action, ingredients) = Action::find(step, inputs, site, cancel)?;
-    let made = made(step, &action, site, cancel, inputs, &ingredients.key())?;
+    describe(&ingredients);
+    let made = made(step, &action, site, cancel, inputs, &ingredients.key(), reuse)?;
     Ok(Product::Tree(below(inputs).with(&made.change), Some(made)))
 }
 
@@ -61,13 +65,35 @@ pub(super) fn given(step: &Step, site: &Site<'_>, inputs: &[Product]) -> Result<
         Operation::Context(context) => Product::Context(context.name.clone()),
         Operation::Inline(inline) => Product::Inline(inline.clone()),
         Operation::Stack => {
-            let made = *inputs[1].made().expect("what is stacked is a step that changes trees");
+            let made = stacked(inputs);
             Product::Tree(below(inputs).with(&made.change), Some(made))
         }
         Operation::Http(_) | Operation::Git(_) | Operation::Copy(_) | Operation::Run(_) | Operation::MakeDir(_) => {
             return Ok(None);
         }
     }))
+}
+
+/// What is known of a step that makes nothing: it has no key, but others may differ because of it.
+fn describe_given(step: &Step, inputs: &[Product]) -> Option<Ingredients> {
+    let mut ingredients = Ingredients::default();
+    match &step.operation {
+        Operation::Image(image) => {
+            ingredients.add("operation", "image").add("reference", &image.reference);
+            ingredients.add("digest", image.digest.as_deref().unwrap_or_default()).add("platform", &image.platform);
+        }
+        Operation::Stack => {
+            ingredients.add("operation", "stack").add("tree", below(inputs).id());
+            ingredients.add("layer", stacked(inputs).change.id);
+        }
+        _ => return None,
+    }
+    Some(ingredients)
+}
+
+/// What a [`Operation::Stack`] puts on the tree below.
+fn stacked(inputs: &[Product]) -> Made {
+    *inputs[1].made().expect("what is stacked is a step that changes trees")
 }
 
 /// The tree that a step changes. What has no inputs begins from nothing.
@@ -125,8 +151,8 @@ fn made(
     cancel: &Cancel,
     inputs: &[Product],
     key: &ContentKey,
+    reuse: Reuse,
 ) -> Result<Made, Error> {
-    let reuse = (site.reuse)(step);
     if let Some(made) = remembered(site, key, reuse)? {
         return Ok(finished(site, step.id, Finish::Cached, made));
     }

@@ -77,15 +77,15 @@ impl<'a> Sources<'a> {
         ingredients.add("mode", copy.mode.as_deref().unwrap_or_default());
         ingredients.add("link", copy.link).add("parents", copy.parents);
         for (source, Found { input, taken, selected }) in copy.sources.iter().zip(&self.found) {
+            ingredients.add("source", &source.path);
             for selected in selected {
-                ingredients.add("source", selected.name.display()).add("path", selected.path.display());
+                ingredients.add("name", selected.name.display()).add("path", selected.path.display());
             }
-            for pattern in &copy.exclude {
-                ingredients.add("exclude", pattern);
-            }
-            ingredients.add("pattern", &source.path);
-            ingredients.add("content", input.identity(selected, taken, site)?);
+            ingredients.add(format!("content {}", source.path), input.identity(selected, taken, site)?);
             ingredients.add("owners", if input.owners() == Owners::Counted { "kept" } else { "root" });
+        }
+        for pattern in &copy.exclude {
+            ingredients.add("exclude", pattern);
         }
         Ok(())
     }

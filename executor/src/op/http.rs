@@ -2,7 +2,7 @@
 //!
 //! Name, mode, owner and time of the file are those of BuildKit's `source/http`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -41,13 +41,13 @@ pub fn bring(http: &Http, step: &Step, site: &Site<'_>, cancel: &Cancel) -> Resu
     let address = Address::parse(&http.url).and_then(|address| address.with_secrets(&site.surroundings.secrets))?;
     let name = name(&http.filename, &address)?;
     let checksum = http.checksum.as_deref().map(Checksum::parse).transpose().map_err(HttpError::from)?;
-    let shown = address.to_string();
+    let (shown, reuse) = (address.to_string(), (site.reuse)(step));
     let source = Source {
         store: site.store,
         client: site.client,
         address: &address,
         checksum: checksum.as_ref(),
-        freshness: freshness((site.reuse)(step)),
+        freshness: freshness(reuse),
         retrying: &|error, wait| {
             let text = format!("{error}; trying again in {:.1} s", wait.as_secs_f64());
             (site.listener)(Event::Note { text: &text });
@@ -55,6 +55,8 @@ pub fn bring(http: &Http, step: &Step, site: &Site<'_>, cancel: &Cancel) -> Resu
         interrupted: &|| cancel.check().is_err(),
     };
     let (start, started) = (Instant::now(), Cell::new(false));
+    // What it turned out to be.
+    let content = RefCell::new(String::new());
     let begin = |size| {
         if !started.replace(true) {
             (site.listener)(Event::Started { step: step.id });
@@ -67,10 +69,20 @@ pub fn bring(http: &Http, step: &Step, site: &Site<'_>, cancel: &Cancel) -> Resu
         // Whoever asks for it later may name any checksum that is known of it.
         for digest in [Some(arrived.digest.to_string()), http.checksum.clone()].into_iter().flatten() {
             record::keep(site.store, &key(name, &digest), made, start.elapsed())?;
+            *content.borrow_mut() = digest;
         }
         Ok(made)
     };
-    let result = source.bring(|digest| Ok(record::find(site.store, &key(name, digest))?), begin, keep);
+    let find = |digest: &str| {
+        let found = record::find(site.store, &key(name, digest))?;
+        digest.clone_into(&mut content.borrow_mut());
+        Ok(found)
+    };
+    let result = source.bring(find, begin, keep);
+    if result.is_ok() {
+        let ingredients = ingredients(name, &content.borrow());
+        (site.listener)(Event::Described { step: step.id, ingredients: &ingredients, reuse });
+    }
     let how = match &result {
         Ok((_, How::Stored)) => Some(Finish::Cached),
         Ok((_, How::Fetched)) => Some(Finish::Done(start.elapsed())),
@@ -124,9 +136,13 @@ fn freshness(reuse: Reuse) -> Freshness {
 
 /// The key of a file of this name and content, wherever it comes from.
 fn key(name: &OsStr, digest: &str) -> ContentKey {
+    ingredients(name, digest).key()
+}
+
+fn ingredients(name: &OsStr, digest: &str) -> Ingredients {
     let mut ingredients = Ingredients::default();
     ingredients.add("operation", "http").add("filename", Path::new(name).display()).add("content", digest);
-    ingredients.key()
+    ingredients
 }
 
 /// The name of a file, if it is one.

@@ -17,6 +17,7 @@ use crate::build::error::Error;
 use crate::build::product::Product;
 use crate::build::site::{ContextFolder, Site};
 use crate::build::tree::TreeId;
+use crate::explain::listing;
 use crate::fault::{At, PathError};
 use crate::overlay::Overlay;
 use crate::root::Root;
@@ -111,18 +112,22 @@ impl<'a> Input<'a> {
             let of = selected.iter().find(|selected| path.starts_with(&selected.path));
             of.map_or(Verdict::Take, |of| both((source.filter)(path, kind), || taken.verdict(of, path, kind)))
         };
-        let find = |memo: Option<&Memo<'_>>| select::select(&root, &paths, self.owners(), &filter, memo);
-        Ok(match &self.files {
-            Files::Inline { .. } => find(None)?.id,
+        let find = |memo: Option<&Memo<'_>>| -> Result<ContentId, Error> {
+            let (found, entries) = select::select_listed(&root, &paths, self.owners(), &filter, memo)?;
+            listing::keep(site.store, &found.id, &entries)?;
+            Ok(found.id)
+        };
+        match &self.files {
+            Files::Inline { .. } => find(None),
             Files::Context(_) => {
                 let memo = Memo::load(site.store, &place)?;
                 let found = find(Some(&memo))?;
                 memo.save()?;
-                found.id
+                Ok(found)
             }
             // What is found in a tree is found there for ever.
-            Files::Tree(tree) => remembered(*tree, &paths, taken, site, || Ok(find(None)?.id))?,
-        })
+            Files::Tree(tree) => remembered(*tree, &paths, taken, site, || find(None)),
+        }
     }
 }
 

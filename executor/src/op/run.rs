@@ -47,7 +47,7 @@ pub fn describe(
         ingredients.add(format!("argument {index}"), argument);
     }
     for (name, value) in run.env.iter() {
-        ingredients.add(format!("variable {name}"), &**value);
+        ingredients.add_variable(name, value);
     }
     ingredients.add("user", &run.user).add("workdir", &run.workdir);
     for mount in &run.mounts {

@@ -26,7 +26,7 @@ use crate::tree::xattr::{Source, Xattrs};
 use crate::tree::{content, list};
 
 /// The domain of the ids of selections. The number grows when an id changes its meaning.
-const DOMAIN: &str = "layercake 2 selection";
+pub(crate) const DOMAIN: &str = "layercake 2 selection";
 
 /// Whether owners are part of what is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,20 @@ pub fn select(
     filter: &(dyn Fn(&Path, FileType) -> Verdict + Sync),
     memo: Option<&Memo<'_>>,
 ) -> Result<Selected, Error> {
+    Ok(select_listed(root, paths, owners, filter, memo)?.0)
+}
+
+/// The same, and the encoded entries that the id is the hash of.
+///
+/// # Errors
+/// As [`select`].
+pub fn select_listed(
+    root: &Root,
+    paths: &[PathBuf],
+    owners: Owners,
+    filter: &(dyn Fn(&Path, FileType) -> Verdict + Sync),
+    memo: Option<&Memo<'_>>,
+) -> Result<(Selected, Vec<u8>), Error> {
     let look = Look { root, owners, filter, memo };
     let found = paths.par_iter().map(|path| look.path(path)).collect::<Result<Vec<_>, _>>()?;
     let mut first = Vec::new();
@@ -116,7 +130,7 @@ pub fn select(
     }
     let walk = Walk::new(first, |task| look.folder(task))?;
     let stays = walk.staying(|folder| folder.verdict == Verdict::Enter);
-    let mut summary = Summary { first: HashMap::new(), identity: Identity::new(DOMAIN), entries: 0, bytes: 0 };
+    let mut summary = Summary { first: HashMap::new(), identity: Identity::listing(DOMAIN), entries: 0, bytes: 0 };
     for (path, start) in &starts {
         match start {
             Start::Leaf(leaf) => summary.leaf(path, leaf),
@@ -126,7 +140,8 @@ pub fn select(
             }),
         }
     }
-    Ok(Selected { id: summary.identity.finish(), entries: summary.entries, bytes: summary.bytes })
+    let selected = Selected { id: summary.identity.finish(), entries: summary.entries, bytes: summary.bytes };
+    Ok((selected, summary.identity.into_listing()))
 }
 
 /// What a selected path is.

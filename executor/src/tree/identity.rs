@@ -25,15 +25,39 @@ pub enum Entry<'a> {
 }
 
 /// Takes in entries. The caller gives them in an order that depends on nothing but their paths.
+///
+/// The encoding, with numbers of eight bytes, lowest first, and texts behind their length: the path, a letter for the kind, and
+/// what the kind has. [`Listing`](crate::explain::listing::Listing) reads it.
 #[derive(Clone, Debug)]
-pub struct Identity(Hasher);
+pub struct Identity {
+    hasher: Hasher,
+    /// What is still to be hashed.
+    bytes: Vec<u8>,
+    keep: Keep,
+}
+
+/// Whether the encoded entries are wanted besides their hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    Nothing,
+    All,
+}
+
+/// Bytes that are hashed at once where they are not kept.
+const BLOCK: usize = 64 << 10;
 
 impl Identity {
     /// Of the given domain: equal entries in two domains have different ids. Raise the number in it when the encoding
     /// changes.
     #[must_use]
     pub fn new(domain: &str) -> Self {
-        Self(Hasher::new_derive_key(domain))
+        Self { hasher: Hasher::new_derive_key(domain), bytes: Vec::new(), keep: Keep::Nothing }
+    }
+
+    /// The same, and the encoded entries are kept.
+    #[must_use]
+    pub fn listing(domain: &str) -> Self {
+        Self { keep: Keep::All, ..Self::new(domain) }
     }
 
     /// Takes in the entry at a path; the root's is empty.
@@ -51,7 +75,7 @@ impl Identity {
             Entry::File(attributes, content) => {
                 self.tag(b'f');
                 self.attributes(attributes);
-                self.0.update(content.as_bytes());
+                self.add(content.as_bytes());
             }
             Entry::Symlink(attributes, target) => {
                 self.tag(b'l');
@@ -78,7 +102,21 @@ impl Identity {
     /// The id of all entries.
     #[must_use]
     pub fn finish(&self) -> ContentId {
-        ContentId::new(self.0.finalize())
+        ContentId::new(self.hasher.clone().update(&self.bytes).finalize())
+    }
+
+    /// The encoded entries, of which the hash is the id; of an identity that keeps them.
+    #[must_use]
+    pub fn into_listing(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.keep == Keep::Nothing && self.bytes.len() >= BLOCK {
+            self.hasher.update(&self.bytes);
+            self.bytes.clear();
+        }
     }
 
     fn attributes(&mut self, attributes: &Attributes) {
@@ -93,16 +131,16 @@ impl Identity {
     }
 
     fn tag(&mut self, tag: u8) {
-        self.0.update(&[tag]);
+        self.add(&[tag]);
     }
 
     fn number(&mut self, number: u64) {
-        self.0.update(&number.to_le_bytes());
+        self.add(&number.to_le_bytes());
     }
 
     /// With their length, so that no two sequences of fields give the same bytes.
     fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        self.0.update(bytes);
+        self.add(bytes);
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use layercake_cache::Store;
+use layercake_executor::explain::listing::{self, Listing};
 use layercake_executor::fault::Fault;
-use layercake_executor::select::{Error, Memo, Owners, Root, Selected, Verdict, select};
+use layercake_executor::select::{Error, Memo, Owners, Root, Selected, Verdict, select, select_listed};
 use proptest::prelude::*;
 use rustix::fs::FileType;
 
@@ -40,6 +41,11 @@ proptest! {
         later.make(two.path(), Order::Backward);
         let id = |root: &Path| selected(root, &[""]).unwrap();
         prop_assert_eq!(id(one.path()), id(two.path()));
+        // The listing is what the id is the hash of, and nothing in it is lost.
+        let (found, listed) =
+            select_listed(&Root::open(one.path()).unwrap(), &[PathBuf::new()], Owners::Ignored, &all, None).unwrap();
+        prop_assert_eq!(listing::identity(&listed), found.id);
+        prop_assert_eq!(Listing::read(&listed).unwrap().0.len() as u64, found.entries);
         let files: Vec<&Vec<u8>> = tree.0.iter().filter(|(_, node)| matches!(node.kind, Kind::File(_))).map(|(path, _)| path).collect();
         if !files.is_empty() {
             let path = crate::tree::at(two.path(), files[index.index(files.len())]);

@@ -2,7 +2,7 @@
 //! kind of context.
 
 mod archive;
-mod folder;
+pub(super) mod folder;
 pub(super) mod git;
 mod http;
 mod stdin;

@@ -45,6 +45,7 @@ impl Live {
         let mut state = self.state.lock().expect("no thread panics while it holds this");
         let state = &mut *state;
         match event {
+            Event::Described { .. } => (),
             Event::Started { step } => {
                 state.running.push(Running {
                     step,

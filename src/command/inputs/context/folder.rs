@@ -114,7 +114,7 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// `Dockerfile`, or as docker has it `dockerfile` where only that exists.
-fn default_dockerfile(folder: &Path) -> PathBuf {
+pub(in crate::command::inputs) fn default_dockerfile(folder: &Path) -> PathBuf {
     let usual = folder.join("Dockerfile");
     let small = folder.join("dockerfile");
     if !usual.exists() && small.exists() { small } else { usual }

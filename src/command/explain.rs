@@ -1,0 +1,77 @@
+//! `explain`: of each step of the last build of these inputs, whether it was a hit, and if not, what has changed.
+
+mod choice;
+mod text;
+
+use layercake_cache::Store;
+use layercake_executor::explain::explanation::{self, Error, Explained, State};
+use layercake_executor::explain::history::Subject;
+use serde_json::{Value, json};
+
+use super::inputs;
+use crate::arguments::explain::{Explain, ExplainFormat};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::output;
+use crate::terminal::paint::Paint;
+use choice::Choice;
+
+/// `layercake explain`.
+///
+/// # Errors
+/// If nothing is remembered of such a build, or it has no such step.
+pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
+    let (choice, inputs) = Choice::read(arguments)?;
+    let settings = Settings::read(inputs::project(&inputs))?;
+    let store = inputs::open_store(&settings)?;
+    let subject = inputs::subject(&inputs);
+    let steps = explain(&store, &subject)?;
+    let chosen = choice.of(&steps)?;
+    match arguments.format {
+        ExplainFormat::Text => output::result(&text::render(&chosen, choice.is_all(), paint)),
+        ExplainFormat::Json => {
+            let steps: Vec<Value> = chosen.iter().map(|explained| in_json(explained)).collect();
+            let value = json!({
+                "context": subject.context, "file": subject.file, "target": subject.target, "steps": steps,
+            });
+            output::line(&serde_json::to_string_pretty(&value).expect("a value is always JSON"))
+        }
+    }
+}
+
+fn explain(store: &Store, subject: &Subject) -> Result<Vec<Explained>, Failure> {
+    explanation::explain(store, subject).map(|explanation| explanation.steps).map_err(|error| match error {
+        Error::Store(error) => error.into(),
+        Error::NoBuild(ref wanted, ref known) => {
+            let near = known.iter().find(|known| known.context == wanted.context);
+            Failure::input(&error).help(match near {
+                None => "build it first, or name the same context, `--file` and `--target` as the build did".to_owned(),
+                Some(near) => format!("name what was built: {}", options(near)),
+            })
+        }
+        Error::Gone(_) => Failure::environment(error).help("build again: the next explanation knows of that build"),
+    })
+}
+
+/// How builds that are remembered are named.
+fn options(subject: &Subject) -> String {
+    let target = if subject.target.is_empty() { String::new() } else { format!(" --target {}", subject.target) };
+    format!("`layercake explain --file {}{target} {}`", subject.file, subject.context)
+}
+
+fn in_json(explained: &Explained) -> Value {
+    let step = &explained.step;
+    json!({
+        "id": step.id,
+        "op": step.op,
+        "name": step.name,
+        "stage": step.stage,
+        "line": step.line,
+        "inputs": step.inputs,
+        "key": step.key,
+        // A step that failed was a miss all the same.
+        "state": if explained.state == State::Failed { State::Miss } else { explained.state },
+        "failed": explained.state == State::Failed,
+        "reasons": explained.reasons,
+    })
+}
