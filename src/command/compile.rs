@@ -4,7 +4,7 @@
 mod predict;
 mod stored;
 
-use layercake_compiler::passes::{PIPELINE, before_and_after, by_name, near};
+use layercake_compiler::passes::before_and_after;
 use layercake_compiler::{Broken, Compilation, lower};
 use layercake_executor::fault::Fault;
 use layercake_executor::namespace;
@@ -51,7 +51,7 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
         lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?;
     }
     if let Some(pass) = &arguments.before_after {
-        return output::result(&work_of(pass, &compilation, paint)?);
+        return output::result(&work_of(pass, &compilation, &|name| inputs.passes.wants(name), paint)?);
     }
     let program = &compilation.program;
     match (arguments.emit, &arguments.verify) {
@@ -119,16 +119,14 @@ fn pretty(what: &impl Serialize) -> String {
 }
 
 /// What a pass does, in a sentence and in a difference.
-fn work_of(name: &str, compilation: &Compilation, paint: Paint) -> Result<String, Failure> {
-    let Some(pass) = by_name(name) else {
-        let all: Vec<String> = PIPELINE.iter().map(|pass| format!("`{}`", pass.name)).collect();
-        let help = match near(name) {
-            Some(near) => format!("write `{near}` if you mean that; all there are: {}", all.join(", ")),
-            None => format!("name one of {}", all.join(", ")),
-        };
-        return Err(Failure::input(format!("there is no pass `{name}`")).help(help));
-    };
-    let (before, after) = before_and_after(&compilation.program, pass, &|_| true).map_err(|error| broken(&error))?;
+fn work_of(
+    name: &str,
+    compilation: &Compilation,
+    wants: &dyn Fn(&str) -> bool,
+    paint: Paint,
+) -> Result<String, Failure> {
+    let pass = super::inputs::pass(name)?;
+    let (before, after) = before_and_after(&compilation.program, pass, wants).map_err(|error| broken(&error))?;
     let (old, new) = (format!("before {name}"), format!("after {name}"));
     let difference = unified((&old, &before.to_string()), (&new, &after.to_string()), paint.on_standard_output());
     let difference = if difference.is_empty() { "nothing to do here\n".to_owned() } else { difference };

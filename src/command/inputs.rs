@@ -21,6 +21,7 @@ use layercake_executor::git::Client;
 
 pub use bases::{Freshness, Resolver};
 use passes::Passes;
+pub use passes::named as pass;
 pub use subject::{subject, surroundings};
 pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
@@ -43,7 +44,7 @@ pub struct Inputs {
     /// What the compiler is asked for.
     pub request: Request,
     /// The optimizer's passes that are wanted.
-    passes: Passes,
+    pub passes: Passes,
     /// The folders that files are copied from.
     pub contexts: BTreeMap<Option<String>, ContextFolder>,
     /// What its images, git references and URLs are held to.
@@ -267,10 +268,7 @@ fn build_args(arguments: &[String]) -> Vec<(String, String)> {
 
 /// What the arguments may say and this version cannot do.
 fn not_built(arguments: &arguments::Inputs) -> Result<(), Failure> {
-    let wanted = [
-        ("--cache-from", !arguments.cache_from.is_empty()),
-        ("--cache-to", !arguments.cache_to.is_empty()),
-    ];
+    let wanted = [("--cache-from", !arguments.cache_from.is_empty()), ("--cache-to", !arguments.cache_to.is_empty())];
     match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
         Some((name, _)) => Err(Failure::not_built(format!("`{name}`"))),
         None => Ok(()),

@@ -54,7 +54,7 @@ fn turn(text: &str) -> Result<(&'static str, Turn), Failure> {
                 .help("write it as `NAME=on` or `NAME=off`"));
         }
     };
-    let pass = passes::by_name(name).ok_or_else(|| unknown(name))?;
+    let pass = named(name)?;
     if pass.is_mandatory() && turn == Turn::Off {
         return Err(Failure::input(format!("the pass `{name}` cannot be turned off: it {}", pass.summary))
             .help(format!("turn off only what can be: {}", names(|pass| !pass.is_mandatory()))));
@@ -62,11 +62,17 @@ fn turn(text: &str) -> Result<(&'static str, Turn), Failure> {
     Ok((pass.name, turn))
 }
 
-fn unknown(name: &str) -> Failure {
-    let failure = Failure::input(format!("there is no pass `{name}`"));
-    failure.help(match passes::near(name) {
-        Some(near) => format!("write `{near}` if you mean that; `layercake compile --help` lists the passes"),
-        None => format!("name one of the passes: {}", names(|_| true)),
+/// The pass of this name.
+///
+/// # Errors
+/// If there is none.
+pub fn named(name: &str) -> Result<&'static Pass, Failure> {
+    passes::by_name(name).ok_or_else(|| {
+        let all = names(|_| true);
+        Failure::input(format!("there is no pass `{name}`")).help(match passes::near(name) {
+            Some(near) => format!("write `{near}` if you mean that; all there are: {all}"),
+            None => format!("name one of the passes: {all}"),
+        })
     })
 }
 
