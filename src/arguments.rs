@@ -1,6 +1,7 @@
 //! The command line as it is typed: what clap knows, and nothing of what it means.
 
 pub mod build;
+pub mod diff;
 pub mod explain;
 pub mod images;
 pub mod inputs;
@@ -54,8 +55,8 @@ pub enum Command {
     Tag(images::Tag),
     /// Remove names of images.
     Rmi(images::Rmi),
-    /// Compare two images (not built yet).
-    Diff(images::NotBuilt),
+    /// Show what two images differ in: settings, layers and files.
+    Diff(diff::Diff),
     /// Fetch an image from its registry.
     Pull(images::Pull),
     /// Send an image to its registry.

@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod compile;
 mod container;
+mod diff;
 mod doctor;
 mod explain;
 mod images;
@@ -37,6 +38,7 @@ pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure
         Command::Images(arguments) => images::list(&arguments),
         Command::History(arguments) => images::history(&arguments),
         Command::Inspect(arguments) => images::inspect(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments, results),
         Command::Tag(arguments) => images::tag(&arguments),
         Command::Rmi(arguments) => images::remove(&arguments),
         Command::Pull(arguments) => registry::pull(&arguments, paint),
@@ -61,7 +63,6 @@ pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure
             output::result(&String::from_utf8_lossy(&page))
         }
         Command::Version(arguments) => version(&arguments),
-        Command::Diff(_) => Err(Failure::not_built("`layercake diff`")),
         Command::Du(_) => Err(Failure::not_built("`layercake du`")),
         Command::Prune(_) => Err(Failure::not_built("`layercake prune`")),
         Command::Verify(_) => Err(Failure::not_built("`layercake verify`")),

@@ -8,6 +8,7 @@ pub mod build;
 pub mod cdi;
 pub mod cgroup;
 pub mod change;
+pub mod compare;
 pub mod container;
 pub mod engine;
 pub mod explain;

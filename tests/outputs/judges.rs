@@ -31,7 +31,7 @@ fn folder(home: &Home, path: &str) -> Files {
 }
 
 /// What two ways to write a tree agree on: not which of a file's names comes first, nor the root's own entry.
-fn comparable(files: &Files) -> BTreeMap<String, File> {
+pub(crate) fn comparable(files: &Files) -> BTreeMap<String, File> {
     let resolve = |file: &File| match file.kind {
         EntryType::Link => files.file(file.target.trim_start_matches("./")).clone(),
         EntryType::Symlink => File { mode: 0o777, ..file.clone() },

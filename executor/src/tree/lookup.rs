@@ -67,6 +67,12 @@ impl<'a> Folder<'a> {
         Ok(if layers.is_empty() { Found::Absent } else { Found::Folder(Folder { path, layers }) })
     }
 
+    /// Whether both are the same folder of the same layers, so that everything in them is the same.
+    #[must_use]
+    pub fn is_made_of_the_layers_of(&self, other: &Folder<'_>) -> bool {
+        self.path == other.path && self.layers == other.layers
+    }
+
     /// The names in it, sorted.
     ///
     /// # Errors

@@ -1,0 +1,4 @@
+//! Two images side by side: what their files and their configurations differ in.
+
+pub mod config;
+pub mod files;
