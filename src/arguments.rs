@@ -7,6 +7,8 @@ pub mod images;
 pub mod inputs;
 pub mod resources;
 
+use std::fmt::Write;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use layercake_compiler::passes::{Level, PIPELINE};
 
@@ -98,7 +100,7 @@ fn passes() -> String {
             Level::Cheap => "from -O1 on",
             Level::Full => "with -O2",
         };
-        text += &format!("  {:8} {} ({level})\n", pass.name, pass.summary);
+        let _ = writeln!(text, "  {:8} {} ({level})", pass.name, pass.summary);
     }
     text
 }

@@ -63,16 +63,18 @@ mod tests {
 
     use super::*;
 
-    fn config(config: Value) -> ImageConfig {
+    fn config(config: &Value) -> ImageConfig {
         let document = json!({"architecture": "amd64", "os": "linux", "config": config, "rootfs": {"type": "layers"}});
         serde_json::from_value(document).unwrap()
     }
 
     #[test]
     fn each_variable_label_and_port_is_a_setting_of_its_own() {
-        let first =
-            config(json!({"Env": ["A=1", "B=x=y"], "Labels": {"l": "1"}, "ExposedPorts": {"80/tcp": {}}, "User": "u"}));
-        let second = config(json!({"Env": ["B=x", "A=1"], "Cmd": ["sh"], "ExposedPorts": {"81/tcp": {}}, "User": "u"}));
+        let first = config(
+            &json!({"Env": ["A=1", "B=x=y"], "Labels": {"l": "1"}, "ExposedPorts": {"80/tcp": {}}, "User": "u"}),
+        );
+        let second =
+            config(&json!({"Env": ["B=x", "A=1"], "Cmd": ["sh"], "ExposedPorts": {"81/tcp": {}}, "User": "u"}));
         let shown = |difference: Difference| {
             let value = |value: Option<Value>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
             format!("{}: {} {}", difference.name, value(difference.was), value(difference.is))
