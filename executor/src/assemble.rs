@@ -12,7 +12,7 @@ use layercake_compiler::plan::Plan;
 
 use crate::build::error::Error;
 use crate::build::product::Product;
-use crate::build::site::Bases;
+use crate::build::site::{Bases, Site};
 use crate::image::config::{ImageConfig, RootFs};
 use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
@@ -74,18 +74,22 @@ pub struct Assembled {
 ///
 /// # Errors
 /// If a layer cannot be packed, or the store refuses something.
-pub fn assemble(
-    plan: &Plan,
-    products: &[Product],
-    bases: &Bases,
-    store: &Store,
-    how: &Assembly,
-) -> Result<Assembled, Error> {
-    let base = plan.image.base.map(|step| base(plan, step.index(), bases)).transpose()?;
+pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assembly) -> Result<Assembled, Error> {
+    let store = site.store;
+    let base = plan.image.base.map(|step| base(plan, step.index(), site.bases)).transpose()?;
     let made = |index: usize| products[index].made().expect("only steps that change trees have a history");
     let steps = || plan.image.history.iter().filter_map(|history| history.step);
     let folders: Vec<ContentId> = steps().map(|step| made(step.index()).change.folder).collect();
-    let packed = pack(store, &folders, how.layers)?;
+    let mut packed = HashMap::new();
+    for (step, folder) in steps().zip(&folders).filter(|(_, folder)| !store.has_folder(folder)) {
+        match site.caches.blob(store, folder, how.layers, site.listener)? {
+            // It stays where it is until somebody needs it.
+            Some(blob) => drop(packed.insert(*folder, blob)),
+            None => drop(products[step.index()].tree().map(|tree| site.folders(tree)).transpose()?),
+        }
+    }
+    let here: Vec<ContentId> = folders.iter().filter(|folder| !packed.contains_key(*folder)).copied().collect();
+    packed.extend(pack(store, &here, how.layers)?);
 
     let mut layers = base.map_or_else(|| Ok(Vec::new()), |base| base_layers(base, store, how))?;
     let mut diff_ids = base.map_or_else(Vec::new, |base| base.config.rootfs.diff_ids.clone());

@@ -24,6 +24,7 @@ pub mod op;
 pub mod overlay;
 pub mod probe;
 pub mod registry;
+pub mod remote;
 pub mod root;
 pub mod sandbox;
 pub mod select;

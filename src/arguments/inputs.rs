@@ -74,10 +74,11 @@ pub struct Inputs {
     /// Ask the registries for base images, although the store has them.
     #[arg(long)]
     pub pull: bool,
-    /// Take cached steps from elsewhere (not built yet).
+    /// Take what steps have become from elsewhere: `type=registry,ref=NAME`, `type=local,src=FOLDER`, or the name of an image.
     #[arg(long, value_name = "SOURCE")]
     pub cache_from: Vec<String>,
-    /// Leave cached steps elsewhere (not built yet).
+    /// Leave there what the build's steps have become: `type=registry,ref=NAME` or `type=local,dest=FOLDER`, and behind commas
+    /// `mode=max` (all steps, not only those of the image), `compression=gzip|zstd|none`, `ignore-error=true`.
     #[arg(long, value_name = "DESTINATION")]
     pub cache_to: Vec<String>,
     /// How much to optimize: `-O0` is what every plan needs, `-O2` all passes [default: 2].

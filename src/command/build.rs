@@ -1,6 +1,7 @@
 //! `build`: from inputs to an image, and to where it is wanted.
 
 mod annotation;
+mod cache;
 mod output;
 mod report;
 pub(super) mod surroundings;
@@ -17,6 +18,7 @@ use layercake_executor::image::reference::Reference;
 use layercake_executor::registry;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
+use layercake_executor::remote::export::Source;
 use layercake_executor::{namespace, op};
 
 use super::inputs::{self, Fetching, Inputs, Resolver};
@@ -45,6 +47,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let outputs = Output::all(arguments, &settings)?;
     let names =
         arguments.tag.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>().map_err(Failure::input)?;
+    let cache_targets = cache::targets(&arguments.inputs.cache_to)?;
     let show = (!arguments.quiet).then_some(arguments.progress);
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
@@ -63,6 +66,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let plan = &compilation.plan;
     let epoch = compilation.program.source_date_epoch;
 
+    let caches = cache::sources(&arguments.inputs.cache_from, &store, client.as_ref(), &plan.platform, paint)?;
     let surroundings = surroundings::read(arguments, &settings, &store)?;
     let progress = Progress::new(plan, show, paint);
     let recorder = Recorder::default();
@@ -77,6 +81,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         bases: &bases,
         fetch: &fetch,
         client: client.as_ref(),
+        caches: &caches,
         git: &git,
         contexts: &inputs.contexts,
         surroundings: &surroundings,
@@ -101,6 +106,9 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         output.put(plan, &products, image.as_ref(), &names, &site, client.as_ref(), paint)?;
         images.extend(image);
     }
+    let image = outputs.iter().find(|output| output.kind.is_image()).map(|output| output.packing(epoch));
+    let source = Source { plan, products: &products, keys: &recorder.keys(), image, store: &store, caches: &caches };
+    cache::put(&cache_targets, source, client.as_ref(), paint)?;
     let mut named = names.clone();
     for name in outputs.iter().flat_map(|output| output.names(&names)) {
         if !named.contains(&name) {

@@ -16,6 +16,7 @@ use layercake_executor::op::copy::write::{Owner, Writer};
 use layercake_executor::overlay::{Overlay, Upper};
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
+use layercake_executor::remote::caches::Caches;
 use layercake_executor::root::Root;
 use layercake_executor::sandbox::{Access, Mount, MountKind, Network, Spec};
 use layercake_executor::{change, namespace};
@@ -46,7 +47,8 @@ pub fn run(arguments: &Run, paint: Paint) -> Result<(), Failure> {
             tell(&format!("{action} {what}\n"));
         }
     };
-    let below = folders(&tree, &store, &fetch, &listener).map_err(|error| Failure::new(error.fault(), error))?;
+    let below = folders(&tree, &store, &Caches::default(), &fetch, &listener)
+        .map_err(|error| Failure::new(error.fault(), error))?;
 
     let config = &image.config.config;
     let workdir = arguments.workdir.as_deref().unwrap_or(&config.working_dir);

@@ -15,6 +15,7 @@ use layercake_executor::image::local::LocalImage;
 use layercake_executor::namespace;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
+use layercake_executor::remote::caches::Caches;
 use report::Report;
 
 use super::images::find;
@@ -67,5 +68,6 @@ fn unpacked(image: &LocalImage, name: &str, store: &Store, client: &Client) -> R
             output::tell(&format!("{action} {what}\n"));
         }
     };
-    folders(&Tree::of_image(image), store, &fetch, &listener).map_err(|error| Failure::new(error.fault(), error))
+    folders(&Tree::of_image(image), store, &Caches::default(), &fetch, &listener)
+        .map_err(|error| Failure::new(error.fault(), error))
 }

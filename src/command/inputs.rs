@@ -59,7 +59,6 @@ impl Inputs {
     /// # Errors
     /// If something is not there, or an argument means nothing.
     pub fn read(arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> Result<Self, Failure> {
-        not_built(arguments)?;
         let passes = Passes::read(arguments)?;
         let place = context::locate(arguments, fetching)?;
         let (mut contexts, mut unpacked) = (BTreeMap::new(), Vec::new());
@@ -264,15 +263,6 @@ fn check_syntax(syntax: Option<&str>) -> Result<(), Failure> {
 fn build_args(arguments: &[String]) -> Vec<(String, String)> {
     let epoch = settings::assignment(SOURCE_DATE_EPOCH).filter(|(_, value)| !value.is_empty());
     epoch.into_iter().chain(arguments.iter().filter_map(|text| settings::assignment(text))).collect()
-}
-
-/// What the arguments may say and this version cannot do.
-fn not_built(arguments: &arguments::Inputs) -> Result<(), Failure> {
-    let wanted = [("--cache-from", !arguments.cache_from.is_empty()), ("--cache-to", !arguments.cache_to.is_empty())];
-    match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
-        Some((name, _)) => Err(Failure::not_built(format!("`{name}`"))),
-        None => Ok(()),
-    }
 }
 
 /// This machine's platform.

@@ -13,7 +13,7 @@ use crate::op::copy::owner::OwnerError;
 use crate::op::copy::source::SelectError;
 use crate::op::copy::write::WriteError;
 use crate::op::run;
-use crate::{change, git, http, layer, overlay, registry, select};
+use crate::{change, git, http, layer, overlay, registry, remote, select};
 
 /// What ends a build. Everything that was finished before is in the store.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,9 @@ pub enum Error {
     /// A layer cannot be fetched.
     #[error(transparent)]
     Registry(#[from] registry::error::Error),
+    /// A cache from elsewhere cannot be used.
+    #[error(transparent)]
+    Remote(#[from] remote::error::Error),
     /// A file cannot be fetched.
     #[error(transparent)]
     Http(#[from] http::error::Error),
@@ -109,6 +112,7 @@ impl Error {
             Self::Change(error) => error.fault(),
             Self::Layer(error) => error.fault(),
             Self::Registry(error) => error.fault(),
+            Self::Remote(error) => error.fault(),
             Self::Http(error) => error.fault(),
             Self::Git(error) => error.fault(),
             Self::Selection(error) => error.fault(),

@@ -11,6 +11,7 @@ use super::tree::{ImageLayer, Layer, Tree};
 use crate::image::descriptor::Descriptor;
 use crate::layer::unpack;
 use crate::registry;
+use crate::remote::caches::Caches;
 
 /// Brings a layer of an image into the store.
 pub type Fetch<'a> = &'a (dyn Fn(&Descriptor) -> Result<(), registry::error::Error> + Sync);
@@ -22,22 +23,37 @@ const UNPACKING: usize = 4;
 ///
 /// # Errors
 /// If a layer cannot be had or unpacked.
-pub fn folders(tree: &Tree, store: &Store, fetch: Fetch<'_>, listener: Listener<'_>) -> Result<Vec<PathBuf>, Error> {
+pub fn folders(
+    tree: &Tree,
+    store: &Store,
+    caches: &Caches<'_>,
+    fetch: Fetch<'_>,
+    listener: Listener<'_>,
+) -> Result<Vec<PathBuf>, Error> {
     let image: Vec<unpack::Layer> =
         tree.image_layers().map(|layer| unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest }).collect();
-    let changes = tree.layers().iter().filter_map(|layer| match layer {
-        Layer::Change(change) => Some(store.folder_path(&change.folder)),
-        Layer::Image(_) => None,
-    });
     let fetch_one = |digest: &Digest| {
         let layer = tree.image_layers().find(|layer| layer.blob.digest == *digest);
         fetch_layer(layer.expect("only layers of this tree are fetched"), fetch, listener)
     };
     let unpacked = unpack::ensure_all(store, &image, UNPACKING, fetch_one)?;
+    let mut lowest_first: Vec<PathBuf> = unpacked.into_iter().map(|layer| layer.path).collect();
+    for layer in tree.layers() {
+        if let Layer::Change(change) = layer {
+            if !store.has_folder(&change.folder) {
+                caches.bring(store, change, &stacked(&lowest_first), listener)?;
+            }
+            lowest_first.push(store.folder_path(&change.folder));
+        }
+    }
+    Ok(stacked(&lowest_first))
+}
+
+/// Folders as an overlay wants them. One that lies on itself would be refused: the upper one shows everything that the lower
+/// one does.
+fn stacked(lowest_first: &[PathBuf]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
-    let topmost_first = unpacked.into_iter().map(|layer| layer.path).chain(changes).rev();
-    // A folder that lies on itself would be refused. The upper one shows everything that the lower one does.
-    Ok(topmost_first.filter(|path| seen.insert(path.clone())).collect())
+    lowest_first.iter().rev().filter(|path| seen.insert(*path)).cloned().collect()
 }
 
 /// Brings one layer into the store.

@@ -17,8 +17,10 @@ use super::tree::Tree;
 use crate::agent::Agent;
 use crate::cgroup;
 use crate::git;
+use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
 use crate::registry::client::Client;
+use crate::remote::caches::Caches;
 use crate::root::Root;
 use crate::sandbox::{Host, Limit, Mount};
 
@@ -34,6 +36,8 @@ pub struct Site<'a> {
     pub client: Option<&'a Client>,
     /// Asks and fetches from git repositories.
     pub git: &'a git::Client,
+    /// What has been made elsewhere.
+    pub caches: &'a Caches<'a>,
     /// The contexts, by name; the build context has none.
     pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
     /// The surroundings of every command.
@@ -150,13 +154,13 @@ impl Site<'_> {
         Ok(Tree::of_image(base))
     }
 
-    /// The folders of a tree's layers, topmost first, as an overlay wants them. Layers of an image that are not here are
-    /// fetched and unpacked.
+    /// The folders of a tree's layers, topmost first, as an overlay wants them. Layers that are not here are fetched and
+    /// unpacked.
     ///
     /// # Errors
     /// If that does not work.
     pub fn folders(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
-        folders(tree, self.store, self.fetch, self.listener)
+        folders(tree, self.store, self.caches, self.fetch, self.listener)
     }
 
     /// Brings the layers of a tree's image that are not here into the store.
@@ -166,5 +170,17 @@ impl Site<'_> {
     pub fn fetch_layers(&self, tree: &Tree) -> Result<(), Error> {
         let absent = tree.image_layers().filter(|layer| !self.store.has_blob(&layer.blob.digest));
         absent.into_iter().try_for_each(|layer| fetch_layer(layer, self.fetch, self.listener))
+    }
+
+    /// Brings the layers of an image that was assembled of such a tree into the store, wherever they are.
+    ///
+    /// # Errors
+    /// If one cannot be had.
+    pub fn fetch_all(&self, tree: &Tree, layers: &[Descriptor]) -> Result<(), Error> {
+        self.fetch_layers(tree)?;
+        for layer in layers.iter().filter(|layer| !self.store.has_blob(&layer.digest)) {
+            self.caches.fetch(self.store, &layer.digest, self.listener)?;
+        }
+        Ok(())
     }
 }

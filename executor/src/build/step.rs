@@ -186,7 +186,7 @@ fn finished(site: &Site<'_>, step: StepId, how: Finish, made: Made) -> Made {
 /// What was made before from the same, if it may be used.
 pub(super) fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Result<Option<Made>, Error> {
     match reuse {
-        Reuse::Allowed => Ok(record::find(site.store, key)?),
+        Reuse::Allowed => Ok(record::find(site.store, key)?.or_else(|| site.caches.step(key))),
         Reuse::Refused => Ok(None),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use layercake_cache::{Error as StoreError, Store};
+use layercake_cache::{ContentKey, Error as StoreError, Store};
 use layercake_compiler::operation::{MountKind, Operation};
 use layercake_compiler::plan::{self, Plan, StepId};
 
@@ -52,6 +52,13 @@ impl Recorder {
             }
             Event::Started { .. } | Event::Output { .. } | Event::Transfer { .. } | Event::Note { .. } => (),
         }
+    }
+
+    /// The keys of the steps so far.
+    #[must_use]
+    pub fn keys(&self) -> BTreeMap<StepId, ContentKey> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().map(|(step, seen)| (*step, seen.ingredients.key())).collect()
     }
 
     /// Remembers the build, whether or not it came to its end. Writes nothing if it was as the last one.

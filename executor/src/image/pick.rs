@@ -52,6 +52,29 @@ impl LayoutReference {
     /// # Errors
     /// If there is no layout or no such image in it, it is damaged, or the store cannot be written.
     pub fn bring(&self, store: &Store, platform: &Platform) -> Result<LocalImage, Error> {
+        let image = self.documents(store, platform)?;
+        image.manifest.layers.iter().try_for_each(|layer| self.layer(store, layer))?;
+        Ok(image)
+    }
+
+    /// Whether there is a layout, or something that may be meant to be one.
+    pub(crate) fn exists(&self) -> bool {
+        self.folder.join(INDEX).exists()
+    }
+
+    /// Brings a layer of the image into the store, if it is not there.
+    ///
+    /// # Errors
+    /// If it is missing or damaged, or the store cannot be written.
+    pub(crate) fn layer(&self, store: &Store, layer: &Descriptor) -> Result<(), Error> {
+        self.take(store, layer, "layer")
+    }
+
+    /// Brings the documents of the image for `platform` into the store.
+    ///
+    /// # Errors
+    /// As for [`Self::bring`].
+    pub(crate) fn documents(&self, store: &Store, platform: &Platform) -> Result<LocalImage, Error> {
         let top = self.find()?;
         let mut read = |descriptor: &Descriptor| -> Result<Option<Vec<u8>>, Error> {
             // Of an index, the images for other platforms may have been left out.
@@ -69,9 +92,6 @@ impl LayoutReference {
                 return Err(self.wrong(ArchiveProblem::NotFor { wanted: Box::new(platform.clone()), platforms }));
             }
         };
-        for layer in &found.manifest.layers {
-            self.take(store, layer, "layer")?;
-        }
         let descriptor = top.bare();
         let manifest_digest = found.descriptor.digest;
         Ok(LocalImage { reference: None, descriptor, manifest_digest, manifest: found.manifest, config: found.config })

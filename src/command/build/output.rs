@@ -131,6 +131,11 @@ impl Output {
         all
     }
 
+    /// How new layers are packed in builds with this time.
+    pub(super) fn packing(&self, epoch: Option<i64>) -> Options {
+        Options { compression: self.compression, epoch: epoch.filter(|_| self.times != Times::Kept) }
+    }
+
     /// Makes the image as this output wants it.
     pub(super) fn assemble(
         &self,
@@ -154,13 +159,13 @@ impl Output {
             site.fetch_layers(tree(plan, products)).map_err(|error| broken(&error))?;
         }
         let assembly = Assembly {
-            layers: Options { compression: self.compression, epoch: site.epoch.filter(|_| self.times != Times::Kept) },
+            layers: self.packing(site.epoch),
             base_layers: self.base_layers,
             family: self.family,
             epoch: site.epoch,
             annotations,
         };
-        assemble(plan, products, site.bases, site.store, &assembly).map_err(|error| broken(&error))
+        assemble(plan, products, site, &assembly).map_err(|error| broken(&error))
     }
 
     /// Puts the result there.
@@ -181,7 +186,7 @@ impl Output {
             (Kind::Image, Some(image)) => self.keep(image, &names, site, client, paint),
             (Kind::Oci | Kind::Docker, Some(image)) => self.archive(image, &names, tree, site),
             (Kind::Load(engine), Some(image)) => {
-                site.fetch_layers(tree).map_err(|error| broken(&error))?;
+                site.fetch_all(tree, &image.manifest.layers).map_err(|error| broken(&error))?;
                 let savings = [Saving { descriptor: image.descriptor.clone(), names }];
                 let write =
                     |out: &mut dyn Write| save::save(site.store, &savings, save::Format::Oci, &host_platform(), out);
@@ -229,7 +234,7 @@ impl Output {
     }
 
     fn archive(&self, image: &Assembled, names: &[Reference], tree: &Tree, site: &Site<'_>) -> Result<(), Failure> {
-        site.fetch_layers(tree).map_err(|error| broken(&error))?;
+        site.fetch_all(tree, &image.manifest.layers).map_err(|error| broken(&error))?;
         let savings = [Saving { descriptor: image.descriptor.clone(), names: names.to_vec() }];
         if !self.tar {
             let folder = self

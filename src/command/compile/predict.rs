@@ -5,6 +5,7 @@ use layercake_compiler::Compilation;
 use layercake_compiler::plan::{Expected, Forecast, Outlook, Plan, Step};
 use layercake_executor::build::site::{Bases, Site};
 use layercake_executor::build::{past, predict as executor};
+use layercake_executor::remote::caches::Caches;
 use serde_json::{Value, json};
 
 use crate::arguments::inputs as arguments;
@@ -43,6 +44,7 @@ pub(super) fn predict(
         bases,
         fetch: &|_| Ok(()),
         client: resolver.client,
+        caches: &Caches::default(),
         git: &inputs::git_client(arguments, store)?,
         contexts: &inputs.contexts,
         surroundings: &surroundings::unprepared(arguments, settings)?,

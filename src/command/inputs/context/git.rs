@@ -16,6 +16,7 @@ use layercake_executor::build::tree::Layer;
 use layercake_executor::fault::reason;
 use layercake_executor::git::{self, Access, Client};
 use layercake_executor::namespace;
+use layercake_executor::remote::caches::Caches;
 use layercake_executor::root::Root;
 use layercake_executor::sandbox::Spec;
 
@@ -132,6 +133,7 @@ fn fetch(git: &Git, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> R
         fetch: &|_| Ok(()),
         git: &client,
         client: None,
+        caches: &Caches::default(),
         contexts: &BTreeMap::new(),
         surroundings: &surroundings(),
         reuse: &reuse,

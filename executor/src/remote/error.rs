@@ -1,0 +1,68 @@
+//! Why a cache from elsewhere cannot be used.
+
+use layercake_cache::{Digest, Error as StoreError};
+
+use crate::fault::{Fault, PathError};
+use crate::{change, image, layer, registry};
+
+/// Why a cache from elsewhere cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refused an operation on a path.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The registry did.
+    #[error(transparent)]
+    Registry(#[from] registry::error::Error),
+    /// The layout is none, or is damaged.
+    #[error(transparent)]
+    Image(#[from] image::error::Error),
+    /// A layer is damaged.
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
+    /// A layer cannot be taken as a change set.
+    #[error(transparent)]
+    Change(#[from] change::Error),
+    /// Nobody may be asked.
+    #[error("the cache `{0}` lies in a registry, and no registry may be asked")]
+    Offline(String),
+    /// A layer holds something else than the cache says.
+    #[error("the cache `{cache}` lies: its layer `{layer}` is not what its step is said to have made")]
+    Lie {
+        /// What the cache is called.
+        cache: String,
+        /// The blob.
+        layer: Digest,
+    },
+    /// The store does not have what was made, and no cache does.
+    #[error("what a step has made is neither in the store nor in a cache")]
+    Gone,
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Store(_) | Self::Path(_) | Self::Gone => Fault::Environment,
+            Self::Registry(error) => error.fault(),
+            Self::Image(error) => error.fault(),
+            Self::Layer(error) => error.fault(),
+            Self::Change(error) => error.fault(),
+            Self::Offline(_) | Self::Lie { .. } => Fault::Input,
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Offline(_) => Some("leave out `--cache-from`, or `--offline`".to_owned()),
+            Self::Lie { cache, .. } => Some(format!("build without `--cache-from {cache}`, and make that cache anew")),
+            _ => None,
+        }
+    }
+}
