@@ -58,7 +58,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         inputs.compile(&Resolver { store: &store, client: client.as_ref(), freshness }, paint)?;
     if arguments.locking.lock {
         let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
-        lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?;
+        inputs.lock = Some(lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?);
     }
     let plan = &compilation.plan;
     let epoch = compilation.program.source_date_epoch;
@@ -87,7 +87,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     };
     let products = materialize(plan, &site);
     let subject = inputs::subject(&arguments.inputs);
-    if let Err(error) = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs)) {
+    if let Err(error) = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs, plan)) {
         // The image is no worse for it.
         let text = format!("{} `layercake explain` will not know of this build: {error}\n", paint.yellow("note:"));
         streams::tell(&text);

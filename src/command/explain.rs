@@ -1,7 +1,9 @@
 //! `explain`: of each step of the last build of these inputs, whether it was a hit, and if not, what has changed.
 
+mod advice;
 mod choice;
-mod text;
+pub(super) mod text;
+pub(super) mod words;
 
 use layercake_cache::Store;
 use layercake_executor::explain::explanation::{self, Error, Explained, State};
@@ -28,7 +30,8 @@ pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
     let steps = explain(&store, &subject)?;
     let chosen = choice.of(&steps)?;
     match arguments.format {
-        ExplainFormat::Text => output::result(&text::render(&chosen, choice.is_all(), paint)),
+        ExplainFormat::Text if choice.is_all() => output::result(&text::whole(&chosen, paint)),
+        ExplainFormat::Text => output::result(&text::chosen(&chosen, paint)),
         ExplainFormat::Json => {
             let steps: Vec<Value> = chosen.iter().map(|explained| in_json(explained)).collect();
             let value = json!({
@@ -40,7 +43,7 @@ pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
 }
 
 fn explain(store: &Store, subject: &Subject) -> Result<Vec<Explained>, Failure> {
-    explanation::explain(store, subject).map(|explanation| explanation.steps).map_err(|error| match error {
+    explanation::explain(store, subject).map_err(|error| match error {
         Error::Store(error) => error.into(),
         Error::NoBuild(ref wanted, ref known) => {
             let near = known.iter().find(|known| known.context == wanted.context);
