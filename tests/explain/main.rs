@@ -8,6 +8,8 @@ mod support;
 mod case;
 mod edits;
 mod files;
+mod linked;
 mod messages;
+mod pinned;
 mod secrets;
 mod surroundings;

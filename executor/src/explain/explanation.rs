@@ -136,8 +136,7 @@ impl Told<'_> {
     fn explained(&self, store: &Store) -> Result<Option<Vec<Explained>>, StoreError> {
         let is_hit = |outcome: &Outcome| matches!(outcome, Outcome::Hit | Outcome::Given);
         // What was a hit needs no earlier build.
-        let is_compared =
-            !self.outcomes.iter().all(is_hit) || self.build.steps.iter().any(|step| step.op == Op::Image);
+        let is_compared = !self.outcomes.iter().all(is_hit) || self.build.steps.iter().any(|step| step.op == Op::Image);
         let before = if is_compared { self.before } else { &[] };
         let earlier = Earlier::all(store, before, &self.build.steps)?;
         let mut steps: Vec<Explained> = Vec::new();

@@ -36,7 +36,9 @@ pub(super) fn whole(steps: &[&Explained], paint: Paint) -> String {
         counts.insert(1, format!("{failed} failed"));
     }
     let mut text = format!("{}\n\n{}", counts.join(", "), misses(steps, Tense::Past, paint));
-    for (state, word, end) in [(State::Hit, paint.green("hit "), ""), (State::Unreached, paint.dim("-   "), " not reached")] {
+    for (state, word, end) in
+        [(State::Hit, paint.green("hit "), ""), (State::Unreached, paint.dim("-   "), " not reached")]
+    {
         let ids: Vec<String> = of(state).map(|explained| explained.step.id.to_string()).collect();
         if !ids.is_empty() {
             let _ = writeln!(text, "{word} {}{end}", ids.join(" "));
@@ -64,8 +66,7 @@ pub(in crate::command) fn misses(steps: &[&Explained], tense: Tense, paint: Pain
     let missed: Vec<&Explained> = steps.iter().filter(is_told).copied().collect();
     let ids: BTreeSet<StepId> = missed.iter().map(|explained| explained.step.id).collect();
     let follows = |explained: &Explained| follows(explained, &ids);
-    let causes: Vec<&Explained> =
-        missed.iter().filter(|explained| follows(explained).is_none()).copied().collect();
+    let causes: Vec<&Explained> = missed.iter().filter(|explained| follows(explained).is_none()).copied().collect();
     let mut text = String::new();
     for (place, cause) in causes.iter().enumerate() {
         let following: Vec<&Explained> =
@@ -82,7 +83,8 @@ pub(in crate::command) fn misses(steps: &[&Explained], tense: Tense, paint: Pain
             let _ = writeln!(text, "     {}", paint.dim(below));
         }
         for explained in following {
-            let failed = if explained.state == State::Failed { format!("{} ", paint.red("fail")) } else { String::new() };
+            let failed =
+                if explained.state == State::Failed { format!("{} ", paint.red("fail")) } else { String::new() };
             let _ = writeln!(text, "       {failed}{}", line(explained, paint));
             // What the headline says is not said again.
             let is_new = |reason: &&Reason| reason.step != Some(cause.step.id) || is_of_file(reason);

@@ -261,7 +261,8 @@ mod tests {
             said(&Reason { lock, ..Reason::of(Kind::Base, "debian:12", Some(old), Some(new)) }, Paint::Plain)
         };
         assert_eq!(said(None), "the tag `debian:12` has moved from sha256:aaaaaaaaaaaa to sha256:bbbbbbbbbbbb");
-        let renewed = "`layercake.lock` was renewed: it has `debian:12` as sha256:bbbbbbbbbbbb now, and had sha256:aaaaaaaaaaaa";
+        let renewed =
+            "`layercake.lock` was renewed: it has `debian:12` as sha256:bbbbbbbbbbbb now, and had sha256:aaaaaaaaaaaa";
         assert_eq!(said(Some(Lock::Renewed)), renewed);
         assert!(said(Some(Lock::Added)).starts_with("`layercake.lock` holds `debian:12` to sha256:b"));
         assert!(said(Some(Lock::Dropped)).starts_with("no lock file holds `debian:12` any more"));

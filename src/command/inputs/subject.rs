@@ -8,8 +8,8 @@ use layercake_compiler::ast::Command;
 use layercake_compiler::lint::is_secret;
 use layercake_compiler::plan::{Plan, StepId};
 use layercake_executor::build::key::hidden;
-use layercake_executor::explain::history::Subject;
 use layercake_executor::explain::document::Surroundings;
+use layercake_executor::explain::history::Subject;
 
 use super::context::folder::default_dockerfile;
 use super::{Inputs, arguments};
