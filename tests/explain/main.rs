@@ -12,4 +12,5 @@ mod linked;
 mod messages;
 mod pinned;
 mod secrets;
+mod shown;
 mod surroundings;

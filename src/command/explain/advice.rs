@@ -1,5 +1,7 @@
 //! What to do so that the same change costs less the next time. Only what is certain is said.
 
+use std::collections::BTreeSet;
+
 use layercake_compiler::lint::{Fetched, fetches};
 use layercake_compiler::plan::StepId;
 use layercake_executor::explain::explanation::Explained;
@@ -8,8 +10,9 @@ use layercake_executor::explain::reason::{Kind, Reason};
 
 use super::words::shortened;
 
-/// Folders that belong to no image, and change with every command.
-const BY_PRODUCTS: [&str; 2] = [".git", "node_modules"];
+/// What belongs to no image, and changes for reasons of its own: at the top of a context, files and folders.
+const BY_PRODUCTS: [&str; 6] =
+    [".git", "node_modules", "Dockerfile", "Containerfile", ".dockerignore", "layercake.lock"];
 
 /// What can be advised on a build.
 pub(super) fn of(steps: &[&Explained]) -> Vec<String> {
@@ -28,10 +31,14 @@ fn is_of_context(explained: &Explained) -> bool {
 
 /// Files that no image needs were all that had changed.
 fn ignored(copy: &Explained) -> Option<String> {
-    let is_below = |reason: &Reason, folder: &&str| reason.name.split('/').next() == Some(folder);
-    let is_all = |folder: &&&str| copy.reasons.iter().all(|reason| is_below(reason, folder));
-    let folder = BY_PRODUCTS.iter().find(is_all)?;
-    Some(format!("add `{folder}` to `.dockerignore`: nothing else has changed of what line {} copies", copy.step.line))
+    let top = |reason: &'_ Reason| reason.name.split('/').next().unwrap_or_default().to_owned();
+    let changed: BTreeSet<String> = copy.reasons.iter().map(top).collect();
+    let is_all = changed.iter().all(|name| BY_PRODUCTS.contains(&name.as_str()));
+    let names: Vec<String> = changed.iter().map(|name| format!("`{name}`")).collect();
+    let line = copy.step.line;
+    is_all.then(|| {
+        format!("add {} to `.dockerignore`: nothing else has changed of what line {line} copies", names.join(" and "))
+    })
 }
 
 /// A command below that fetches packages, and does not look at the files that have changed.

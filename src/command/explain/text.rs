@@ -15,6 +15,9 @@ use crate::terminal::paint::Paint;
 /// Files that are listed for one step; `--format json` has them all.
 const FILES: usize = 12;
 
+/// Steps that are listed by their numbers where there is nothing else to say of them.
+const IDS: usize = 16;
+
 /// Whether a build was, or is predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::command) enum Tense {
@@ -40,8 +43,10 @@ pub(super) fn whole(steps: &[&Explained], paint: Paint) -> String {
         [(State::Hit, paint.green("hit "), ""), (State::Unreached, paint.dim("-   "), " not reached")]
     {
         let ids: Vec<String> = of(state).map(|explained| explained.step.id.to_string()).collect();
-        if !ids.is_empty() {
-            let _ = writeln!(text, "{word} {}{end}", ids.join(" "));
+        match ids.len() {
+            0 => (),
+            1..=IDS => _ = writeln!(text, "{word} {}{end}", ids.join(" ")),
+            more => _ = writeln!(text, "{word} {more} steps{end}"),
         }
     }
     for help in advice::of(steps) {
@@ -133,7 +138,9 @@ fn reasons(reasons: &[&Reason], margin: &str, paint: Paint) -> String {
     let mut text = String::new();
     let files = reasons.iter().filter(|reason| reason.change.is_some()).count();
     let mut shown = 0;
-    for reason in reasons {
+    // What a step has changed itself comes before what it has from others.
+    let (own, others): (Vec<&Reason>, Vec<&Reason>) = reasons.iter().partition(|reason| reason.step.is_none());
+    for reason in own.into_iter().chain(others) {
         shown += usize::from(reason.change.is_some());
         if reason.change.is_none() || shown <= FILES {
             let _ = writeln!(text, "{margin}{}", said(reason, paint));
