@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::predict::Predicted;
 use super::inputs::{Fetching, Inputs, Resolver};
-use super::{lock, registry};
+use super::lock;
 use crate::arguments::build::{Compile, Emit, PlanFormat};
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -40,14 +40,11 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
         inputs.tell(&inputs.parsed.diagnostics, paint);
         return emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source));
     }
-    let store = super::inputs::open_store(&settings)?;
-    let client = registry::client_unless(arguments.inputs.offline, &settings);
-    let freshness = super::inputs::freshness(&arguments.inputs);
-    let resolver = Resolver { store: &store, client: client.as_ref(), freshness };
+    let resolver = Resolver::open(&arguments.inputs, &settings)?;
     let (mut compilation, bases) = inputs.compile(&resolver, paint)?;
     if arguments.locking.lock {
-        let git = super::inputs::git_client(&arguments.inputs, &store)?;
-        let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
+        let git = super::inputs::git_client(&arguments.inputs, &resolver.store)?;
+        let servers = lock::Servers { store: &resolver.store, client: resolver.client.as_ref(), git: &git };
         inputs.lock = Some(lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?);
     }
     if let Some(pass) = &arguments.before_after {

@@ -39,18 +39,18 @@ pub(super) fn predict(
     inputs: &Inputs,
     compilation: &Compilation,
     bases: &Bases,
-    resolver: &Resolver<'_>,
+    resolver: &Resolver,
     settings: &Settings,
     paint: Paint,
 ) -> Result<Predicted, Failure> {
-    let (plan, store) = (&compilation.plan, resolver.store);
+    let (plan, store) = (&compilation.plan, &resolver.store);
     let reuse = |step: &Step| inputs::reuse(arguments, step);
     let jobs = arguments.jobs.unwrap_or(settings.jobs);
     let site = Site {
         store,
         bases,
         fetch: &|_| Ok(()),
-        client: resolver.client,
+        client: resolver.client.as_ref(),
         git: &inputs::git_client(arguments, store)?,
         contexts: &inputs.contexts,
         surroundings: &surroundings::unprepared(arguments, settings)?,
