@@ -164,7 +164,16 @@ impl<'h> Case<'h> {
         let mut expected: Vec<String> = expected.iter().map(|&line| line.to_owned()).collect();
         found.sort();
         expected.sort();
-        assert_eq!(found, expected, "{}\n{}", self.name, self.text());
+        let text = self.text();
+        assert_eq!(found, expected, "{}\n{text}", self.name);
+        let json = self.json();
+        for step in json["steps"].as_array().unwrap().iter().filter(|step| step["reasons"] != json!([])) {
+            let id = format!("%{}", step["id"]);
+            let is_of = |line: &&str| line.trim_start().split_whitespace().take(2).any(|word| word == id);
+            let of_steps = text.lines().filter(|line| line.contains(" line ") && !line.starts_with("help"));
+            let shown = of_steps.filter(is_of).count();
+            assert_eq!(shown, 1, "each is shown, and once: {id}\n{text}");
+        }
         self
     }
 }

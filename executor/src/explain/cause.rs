@@ -1,6 +1,6 @@
 //! Why one step was no hit: what differs from the nearest earlier build, led back to the step that changed by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use layercake_cache::{Error as StoreError, Store};
 use layercake_compiler::plan::StepId;
@@ -17,6 +17,8 @@ pub(super) struct Earlier {
     entry: Entry,
     /// For each step of the build that is explained.
     places: Vec<Option<usize>>,
+    /// Where the steps are that had these keys.
+    keys: HashMap<String, usize>,
 }
 
 impl Earlier {
@@ -26,7 +28,9 @@ impl Earlier {
         for entry in entries {
             if let Some(build) = history::build(store, entry)? {
                 let places = align(&build.steps, steps);
-                all.push(Self { build, entry: entry.clone(), places });
+                let keyed = build.steps.iter().enumerate().rev();
+                let keys = keyed.filter_map(|(place, step)| Some((step.key.clone()?, place))).collect();
+                all.push(Self { build, entry: entry.clone(), places, keys });
             }
         }
         Ok(all)
@@ -45,10 +49,13 @@ pub(super) fn of_step(
     // How the same ended before.
     let mut ends: Vec<Outcome> = again.into_iter().collect();
     let mut compared = BTreeSet::new();
-    for Earlier { build, entry, places } in earlier {
-        let same = build.steps.iter().position(|step| step.key.is_some() && step.key == side.step.key);
-        if let Some(same) = same {
-            ends.push(entry.outcomes[same]);
+    for Earlier { build, entry, places, keys } in earlier {
+        if let Some(same) = side.step.key.as_ref().and_then(|key| keys.get(key)) {
+            ends.push(entry.outcomes[*same]);
+            continue;
+        }
+        // Nothing can be nearer than what differs in one thing.
+        if nearest.as_ref().is_some_and(|nearest| nearest.len() == 1) {
             continue;
         }
         let Some(old) = places[side.step.id.index()].map(|place| &build.steps[place]) else { continue };
@@ -95,7 +102,7 @@ pub(super) fn led_back(reasons: Vec<Reason>, done: &[Explained]) -> Vec<Reason> 
 }
 
 fn of(id: StepId, done: &[Explained]) -> Option<&Explained> {
-    done.iter().find(|explained| explained.step.id == id)
+    done.binary_search_by_key(&id, |explained| explained.step.id).ok().map(|place| &done[place])
 }
 
 /// Why those differ that depend on a step: the step, or what it was led back to itself.

@@ -70,7 +70,9 @@ pub(in crate::command) fn misses(steps: &[&Explained], tense: Tense, paint: Pain
     let is_told = |explained: &&&Explained| !explained.reasons.is_empty();
     let missed: Vec<&Explained> = steps.iter().filter(is_told).copied().collect();
     let ids: BTreeSet<StepId> = missed.iter().map(|explained| explained.step.id).collect();
-    let follows = |explained: &Explained| follows(explained, &ids);
+    let own: BTreeSet<StepId> =
+        missed.iter().filter(|explained| has_own(explained, &ids)).map(|explained| explained.step.id).collect();
+    let follows = |explained: &Explained| follows(explained, &own);
     let causes: Vec<&Explained> = missed.iter().filter(|explained| follows(explained).is_none()).copied().collect();
     let mut text = String::new();
     for (place, cause) in causes.iter().enumerate() {
@@ -100,13 +102,15 @@ pub(in crate::command) fn misses(steps: &[&Explained], tense: Tense, paint: Pain
     text
 }
 
-/// The step that a step follows from: if it has no reason of its own, the first of those that it names.
-fn follows(explained: &Explained, missed: &BTreeSet<StepId>) -> Option<StepId> {
-    let is_own = |reason: &Reason| reason.step.is_none_or(|step| !missed.contains(&step));
-    if explained.reasons.iter().any(is_own) {
-        return None;
-    }
-    explained.reasons.iter().find_map(|reason| reason.step)
+/// Whether a step has a reason that is none of the others.
+fn has_own(explained: &Explained, missed: &BTreeSet<StepId>) -> bool {
+    explained.reasons.iter().any(|reason| reason.step.is_none_or(|step| !missed.contains(&step)))
+}
+
+/// The step that a step without a reason of its own follows from: the first that it names of those that have one.
+fn follows(explained: &Explained, own: &BTreeSet<StepId>) -> Option<StepId> {
+    let named = explained.reasons.iter().filter_map(|reason| reason.step).find(|step| own.contains(step));
+    named.filter(|_| !own.contains(&explained.step.id))
 }
 
 fn is_of_file(reason: &Reason) -> bool {
