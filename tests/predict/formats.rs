@@ -45,10 +45,17 @@ fn every_format_shows_it() {
             assert!(!plain.contains(&format!("{word} ")), "{format} without a prediction: {word}");
         }
     }
+    for format in ["svg", "html"] {
+        let picture = home.layercake(["compile", &format!("--format={format}"), "--predict", "ctx"]).ok().stdout;
+        assert!(picture.contains("`a.txt` has changed"), "{format}");
+    }
     let json = home.layercake(["compile", "--format=json", "--predict", "ctx"]).ok().stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     let keys = json["steps"].as_array().unwrap().iter().map(|step| step["key"].as_str().map(str::len));
     assert_eq!(keys.collect::<Vec<_>>(), [None, Some(64), None, Some(64), None]);
+    let reasons = json["steps"][3]["reasons"].as_array().unwrap();
+    let named: Vec<_> = ["kind", "name", "change"].iter().map(|field| reasons[0][field].as_str().unwrap()).collect();
+    assert_eq!((reasons.len(), named), (1, vec!["file", "a.txt", "content"]));
     let forecast = &json["forecast"];
     assert_eq!([&forecast["hits"], &forecast["misses"], &forecast["unknown"]], [1, 1, 1]);
     assert!(forecast["most_seconds"].as_f64() > forecast["least_seconds"].as_f64(), "{forecast}");
