@@ -35,3 +35,29 @@ pub(crate) fn difference(one: &Builder, other: &Builder, arguments: &[&str]) -> 
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Extent;
+    use crate::builder::Level;
+    use crate::history::History;
+
+    #[test]
+    fn what_differs_is_named() {
+        const HISTORY: &str = "commit one\nwrite Dockerfile\n    FROM alpine:3.22\n    COPY a same /d/\n    CMD a\nwrite a\n    1\n\
+             write same\n    1\n\ncommit two\nedit a\n    -1\n    +2\nedit Dockerfile\n    -CMD a\n    +CMD b\n";
+        let commits = History::read(HISTORY).commits;
+        let builders = commits.iter().map(|commit| {
+            let mut builder = Builder::new(Level::All, Extent::Short)?;
+            builder.check_out(&commit.tree);
+            Some(builder)
+        });
+        let Some(builders) = builders.collect::<Option<Vec<_>>>() else { return };
+        let told = difference(&builders[0], &builders[1], &[]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[0].starts_with("configuration {") && lines[1].starts_with("and not "), "{told}");
+        assert!(lines[2].starts_with("layer 1: d/a: Some("), "{told}");
+        assert_eq!(lines.len(), 3, "{told}");
+    }
+}

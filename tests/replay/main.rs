@@ -59,7 +59,11 @@ fn images_and_predictions_are_right_in_every_commit() {
     let differences = report.differences();
     assert!(differences.is_empty(), "images differ:\n{}", differences.join("\n"));
     let wrong = report.wrong_predictions();
-    assert!(wrong.len() * ONE_WRONG_IN <= report.predictions(), "wrong predictions:\n{}", wrong.join("\n"));
+    let list = wrong.join("\n");
+    if !wrong.is_empty() {
+        eprintln!("{} predictions were wrong:\n{list}", wrong.len());
+    }
+    assert!(wrong.len() * ONE_WRONG_IN <= report.predictions(), "too many predictions were wrong:\n{list}");
 }
 
 #[test]

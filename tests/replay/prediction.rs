@@ -1,6 +1,6 @@
 //! [`Predictions`]: what was said of steps before builds, held to what then happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -18,26 +18,38 @@ pub(crate) struct Predictions {
 
 impl Predictions {
     /// Adds those of a plan, of which these steps were done.
+    ///
+    /// Steps of one key are one piece of work, which is done once. Which of them does it is chance, if none waits for another: so
+    /// it is not looked at which it was, but how many.
     #[track_caller]
     pub(crate) fn add(&mut self, what: &str, plan: &Value, done: &BTreeSet<u64>) {
         let steps = plan["steps"].as_array().unwrap();
+        let open = open(steps);
+        let is_done = |step: &Value| done.contains(&step["id"].as_u64().unwrap());
+        let mut known: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
         for step in steps {
-            let is_done = done.contains(&step["id"].as_u64().unwrap());
-            let said = step["state"].as_str().unwrap();
-            match (said, is_done) {
+            match (step["state"].as_str().unwrap(), is_done(step)) {
+                ("hit" | "miss", _) => known.entry(step["key"].as_str().unwrap()).or_default().push(step),
                 ("given", false) => {}
-                ("hit", false) | ("miss", true) => self.right += 1,
-                ("unknown", _) if !is_below_a_miss(steps, step) => {
-                    self.wrong.push(format!("{what}: `{}` could be known", step["origin"]["name"]));
-                }
-                ("unknown", true) => self.unknown_done += 1,
-                ("unknown", false) => self.unknown_found += 1,
-                _ => {
-                    let happened = if is_done { "done" } else { "found" };
-                    let (name, reason) = (&step["origin"]["name"], &step["reason"]);
-                    self.wrong.push(format!("{what}: {name} was said to be a {said} ({reason}), and was {happened}"));
-                }
+                ("unknown", is_done) if inputs(step).any(|input| open[input]) => match is_done {
+                    true => self.unknown_done += 1,
+                    false => self.unknown_found += 1,
+                },
+                (said, _) => self.wrong.push(format!("{what}: {} is not {said}", step["origin"]["name"])),
             }
+        }
+        for twins in known.into_values() {
+            let misses = twins.iter().filter(|step| step["state"] == "miss").count();
+            let done = twins.iter().filter(|step| is_done(step)).count();
+            self.right += twins.len() - misses.abs_diff(done);
+            let tell = || {
+                let (name, reason) = (&twins[0]["origin"]["name"], &twins[0]["reason"]);
+                format!(
+                    "{what}: {misses} of {} {name} were said to be missing ({reason}), and {done} done",
+                    twins.len()
+                )
+            };
+            self.wrong.extend(std::iter::repeat_with(tell).take(misses.abs_diff(done)));
         }
     }
 
@@ -55,11 +67,27 @@ impl Predictions {
     }
 }
 
-/// Whether a step uses what another has to make first. The projects ask no server, so nothing else may be unknown.
-fn is_below_a_miss(steps: &[Value], step: &Value) -> bool {
-    let inputs = step["inputs"].as_array().unwrap().iter();
-    let mut states = inputs.map(|input| &steps[usize::try_from(input.as_u64().unwrap()).unwrap()]["state"]);
-    states.any(|state| state == "miss" || state == "unknown")
+/// For each step, whether what it makes is known only when something was done. The projects ask no server, so nothing else
+/// may be unknown.
+fn open(steps: &[Value]) -> Vec<bool> {
+    let mut missing = HashSet::new();
+    let mut open = Vec::new();
+    for step in steps {
+        let is_open = match step["state"].as_str().unwrap() {
+            "miss" => missing.insert(&step["key"]),
+            // The same as one that is missing.
+            "hit" => missing.contains(&step["key"]),
+            "given" => inputs(step).any(|input| open[input]),
+            _ => true,
+        };
+        open.push(is_open);
+    }
+    open
+}
+
+/// The places of the steps that a step uses.
+fn inputs(step: &Value) -> impl Iterator<Item = usize> {
+    step["inputs"].as_array().unwrap().iter().map(|input| usize::try_from(input.as_u64().unwrap()).unwrap())
 }
 
 #[cfg(test)]
@@ -68,17 +96,46 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn only_what_can_be_known_is_right_or_wrong() {
-        let step = |id: usize, state: &str, inputs: &[usize]| json!({"id": id, "state": state, "inputs": inputs, "origin": {"name": id.to_string()}, "reason": null});
-        let plan = json!({"steps": [
-            step(0, "given", &[]), step(1, "hit", &[0]), step(2, "miss", &[1]), step(3, "unknown", &[2]),
-            step(4, "unknown", &[3]), step(5, "unknown", &[1]), step(6, "miss", &[1]), step(7, "hit", &[1]),
-        ]});
+    /// What is right, how many were predicted, what was unknown and done, and what was unknown and found; of steps by state,
+    /// key and inputs.
+    fn judged(steps: &[(&str, &str, &[usize])], done: &[u64]) -> (usize, usize, usize, usize) {
+        let step = |(id, (state, key, inputs)): (usize, &(&str, &str, &[usize]))| json!({"id": id, "state": state, "key": key, "inputs": inputs, "origin": {"name": id.to_string()}});
+        let plan = json!({"steps": steps.iter().enumerate().map(step).collect::<Vec<_>>()});
         let mut predictions = Predictions::default();
-        predictions.add("x", &plan, &BTreeSet::from([2, 3, 7]));
-        assert_eq!((predictions.right, predictions.unknown_done, predictions.unknown_found), (2, 1, 1));
-        assert_eq!(predictions.count(), 5);
-        assert_eq!(predictions.wrong.len(), 3, "{:?}", predictions.wrong);
+        predictions.add("x", &plan, &done.iter().copied().collect());
+        let Predictions { right, unknown_done, unknown_found, .. } = predictions;
+        (right, predictions.count(), unknown_done, unknown_found)
+    }
+
+    #[test]
+    fn what_was_said_has_to_happen() {
+        let steps: &[(_, _, &[usize])] = &[("given", "", &[]), ("hit", "a", &[0]), ("miss", "b", &[1])];
+        assert_eq!(judged(steps, &[2]), (2, 2, 0, 0));
+        assert_eq!(judged(steps, &[1, 2]), (1, 2, 0, 0));
+        assert_eq!(judged(steps, &[]), (1, 2, 0, 0));
+        assert_eq!(judged(steps, &[0, 2]), (2, 3, 0, 0), "what is given is not done");
+    }
+
+    #[test]
+    fn what_waits_is_unknown_and_nothing_else() {
+        let steps: &[(_, _, &[usize])] = &[
+            ("given", "", &[]),
+            ("miss", "a", &[0]),
+            ("unknown", "", &[1]),
+            ("given", "", &[2]),
+            ("unknown", "", &[3]),
+        ];
+        assert_eq!(judged(steps, &[1, 2]), (1, 1, 1, 1));
+        let steps: &[(_, _, &[usize])] = &[("given", "", &[]), ("hit", "a", &[0]), ("unknown", "", &[1])];
+        assert_eq!(judged(steps, &[2]), (1, 2, 0, 0), "it could be known");
+    }
+
+    #[test]
+    fn one_of_twins_is_done() {
+        let steps: &[(_, _, &[usize])] =
+            &[("given", "", &[]), ("miss", "a", &[0]), ("hit", "a", &[0]), ("unknown", "", &[2])];
+        assert_eq!(judged(steps, &[1]), (2, 2, 0, 1));
+        assert_eq!(judged(steps, &[2, 3]), (2, 2, 1, 0));
+        assert_eq!(judged(steps, &[1, 2]), (1, 2, 0, 1));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::prediction::Predictions;
-use crate::replay::{Cost, Replay};
+use crate::replay::Replay;
 
 /// What came of all projects.
 pub(crate) struct Report<'a>(pub(crate) &'a [Replay]);
@@ -38,29 +37,40 @@ impl Report<'_> {
     }
 }
 
+/// A heading, and what stands below it for a project.
+type Column = (&'static str, fn(&Replay) -> String);
+
+const COLUMNS: [Column; 12] = [
+    ("project", |replay| replay.name.to_owned()),
+    ("commits", |replay| replay.commits.to_string()),
+    ("steps: chain", |replay| replay.chain.to_string()),
+    ("`-O0`", |replay| replay.needed.steps.to_string()),
+    ("`-O2`", |replay| replay.all.steps.to_string()),
+    ("seconds: `-O0`", |replay| format!("{:.1}", replay.needed.time.as_secs_f64())),
+    ("`-O2`", |replay| format!("{:.1}", replay.all.time.as_secs_f64())),
+    ("ratio", |replay| format!("{:.2}", replay.all.time.as_secs_f64() / replay.needed.time.as_secs_f64())),
+    ("predicted", |replay| replay.predictions.count().to_string()),
+    ("right", |replay| replay.predictions.right.to_string()),
+    ("unknown: done", |replay| replay.predictions.unknown_done.to_string()),
+    ("found", |replay| replay.predictions.unknown_found.to_string()),
+];
+
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "| project | commits | steps: chain | `-O0` | `-O2` | seconds: `-O0` | `-O2` | ratio | predicted | right | \
-             unknown: done | found |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
-        )?;
-        self.0.iter().chain([&self.total()]).try_for_each(|replay| row(f, replay))
+        let total = self.total();
+        let columns = COLUMNS.map(|(head, cell)| {
+            let mut cells = vec![head.to_owned()];
+            cells.extend(self.0.iter().chain([&total]).map(cell));
+            let width = cells.iter().map(String::len).max().unwrap_or_default();
+            // Names stand to the left, numbers to the right.
+            let (rule, is_name) = (format!("{}:", "-".repeat(width - 1)), head == COLUMNS[0].0);
+            cells.insert(1, if is_name { rule.replace(':', "-") } else { rule });
+            let padded = |cell| if is_name { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
+            cells.into_iter().map(padded).collect::<Vec<_>>()
+        });
+        (0..columns[0].len()).try_for_each(|row| {
+            let cells = columns.each_ref().map(|cells| cells[row].as_str());
+            writeln!(f, "| {} |", cells.join(" | "))
+        })
     }
-}
-
-fn row(f: &mut fmt::Formatter<'_>, replay: &Replay) -> fmt::Result {
-    let Replay { name, commits, needed, all, chain, predictions, .. } = replay;
-    let Predictions { right, unknown_done, unknown_found, .. } = predictions;
-    let seconds = |cost: &Cost| cost.time.as_secs_f64();
-    writeln!(
-        f,
-        "| {name} | {commits} | {chain} | {} | {} | {:.1} | {:.1} | {:.2} | {} | {right} | {unknown_done} | {unknown_found} |",
-        needed.steps,
-        all.steps,
-        seconds(needed),
-        seconds(all),
-        seconds(all) / seconds(needed),
-        predictions.count(),
-    )
 }
