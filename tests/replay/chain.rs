@@ -34,7 +34,9 @@ impl Chain {
         for step in plan["steps"].as_array().unwrap() {
             let is_given = step["state"] == "given";
             assert!(is_given || step["key"].is_string(), "no key of {step:#}");
-            let below = step["inputs"][0].as_u64().map(|input| numbers[usize::try_from(input).unwrap()]);
+            // A linked copy is made on nothing.
+            let below = step["inputs"][0].as_u64().filter(|_| step["link"] != true);
+            let below = below.map(|input| numbers[usize::try_from(input).unwrap()]);
             let own = if is_given { operation(step) } else { step["key"].as_str().unwrap().to_owned() };
             let next = self.recipes.len();
             let number = *self.recipes.entry(Recipe { own, below }).or_insert(next);
@@ -74,6 +76,18 @@ mod tests {
         assert_eq!(chain.run(&plan(&[("", &[]), ("a", &[0]), ("b", &[1])])), 0, "nothing is new");
         assert_eq!(chain.run(&plan(&[("", &[]), ("c", &[0]), ("b", &[1])])), 2, "`c` makes the same as `a`");
         assert_eq!(chain.run(&plan(&[("", &[]), ("a", &[0]), ("b", &[1])])), 0, "both are known");
+    }
+
+    #[test]
+    fn a_linked_copy_stands_on_nothing() {
+        let mut chain = Chain::default();
+        let plan = |below: &str, link: bool| {
+            let mut plan = plan(&[("", &[]), (below, &[0]), ("copy", &[1, 0])]);
+            plan["steps"][2]["link"] = link.into();
+            plan
+        };
+        assert_eq!([chain.run(&plan("a", true)), chain.run(&plan("b", true))], [2, 1]);
+        assert_eq!([chain.run(&plan("c", false)), chain.run(&plan("d", false))], [2, 2]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use report::Report;
 /// How much of each history is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// A few commits in which steps cost next to nothing: what holds, holds for these as well.
+    /// Some commits at once, in which steps cost next to nothing: what holds, holds for these as well.
     Short,
     /// All commits, in which steps cost what they cost in life, as far as one to another goes.
     Whole,

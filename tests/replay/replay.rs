@@ -11,8 +11,8 @@ use crate::history::{Commit, History};
 use crate::prediction::Predictions;
 use crate::project::Project;
 
-/// How many commits are replayed where time is short, after the first build.
-const SHORT: usize = 8;
+/// Where time is short, so many commits are built at once.
+const AT_ONCE: usize = 3;
 
 /// What came of a project.
 #[derive(Default)]
@@ -40,10 +40,11 @@ pub(crate) struct Cost {
 /// Replays it; `None` where the machine cannot build.
 pub(crate) fn replay(project: &Project, extent: Extent) -> Option<Replay> {
     let history = History::read(project.history);
-    let commits = match extent {
-        Extent::Short => &history.commits[..=SHORT],
-        Extent::Whole => &history.commits[..],
+    let at_once = match extent {
+        Extent::Short => AT_ONCE,
+        Extent::Whole => 1,
     };
+    let commits: Vec<&Commit> = history.commits.iter().step_by(at_once).collect();
     let mut builders = [Builder::new(Level::Needed, extent)?, Builder::new(Level::All, extent)?];
     let mut chain = Chain::default();
     let mut replay = Replay::new(project.name);
