@@ -52,7 +52,7 @@ pub(crate) fn replay(project: &Project, extent: Extent) -> Option<Replay> {
     for (number, commit) in commits.iter().enumerate() {
         builders.iter_mut().for_each(|builder| builder.check_out(&commit.tree));
         for arguments in project.builds {
-            let what = format!("{} {}, {}", project.name, arguments.join(" "), commit.message);
+            let what = format!("{}, {}", [&[project.name], *arguments].concat().join(" "), commit.message);
             let mut build = |place: usize| replay.predictions.rebuild(&builders[place], arguments, &what);
             // What the machine does by and by, such as getting warm, is not always to the same one's good.
             let (needed, all) = if number % 2 == 0 {
