@@ -87,12 +87,13 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     };
     let products = materialize(plan, &site);
     let subject = inputs::subject(&arguments.inputs);
-    if let Err(error) = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs)) {
+    let kept = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs));
+    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
+    if let Err(error) = kept {
         // The image is no worse for it.
         let text = format!("{} `layercake explain` will not know of this build: {error}\n", paint.yellow("note:"));
         streams::tell(&text);
     }
-    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
 
     let mut images = Vec::new();
     for output in &outputs {
