@@ -90,6 +90,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         let text = format!("{} `layercake explain` will not know of this build: {error}\n", paint.yellow("note:"));
         streams::tell(&text);
     }
+    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
 
     let mut images = Vec::new();
     for output in &outputs {
