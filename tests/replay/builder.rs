@@ -13,6 +13,7 @@ use crate::Extent;
 use crate::history::Tree;
 use crate::project::{RUNTIMES, TOOLCHAINS};
 use crate::support::Home;
+use crate::support::archive::Files;
 use crate::support::home::{EPOCH, run};
 use crate::support::ran::Built;
 
@@ -21,7 +22,9 @@ use crate::support::ran::Built;
 pub(crate) enum Level {
     /// What every plan needs.
     Needed,
-    /// All passes.
+    /// What it does where nobody says. The image is the same, byte for byte.
+    Default,
+    /// All passes. The files of the image are the same; which layer one is in may be not.
     All,
 }
 
@@ -52,10 +55,11 @@ fn cost(extent: Extent) -> u32 {
 }
 
 impl Level {
-    fn flag(self) -> &'static str {
+    fn flag(self) -> Option<&'static str> {
         match self {
-            Self::Needed => "-O0",
-            Self::All => "-O2",
+            Self::Needed => Some("-O0"),
+            Self::Default => None,
+            Self::All => Some("-O2"),
         }
     }
 }
@@ -111,8 +115,14 @@ impl Builder {
         Rebuild { digest, done, took }
     }
 
+    /// The files that a build with these arguments makes, of all layers together.
+    pub(crate) fn files(&self, arguments: &[&str]) -> Files {
+        self.build(&[arguments, &["--output=type=tar,dest=files.tar"]].concat());
+        Files::read(&fs::read(self.home.path("work/files.tar")).unwrap())
+    }
+
     fn command(&self, command: &str, arguments: &[&str]) -> Command {
-        let mut command = self.home.command([command, self.level.flag()]);
+        let mut command = self.home.command([command].into_iter().chain(self.level.flag()));
         command.args(arguments).arg("project").env("SOURCE_DATE_EPOCH", EPOCH);
         command
     }

@@ -42,7 +42,11 @@ pub(crate) fn difference(one: &Builder, other: &Builder, arguments: &[&str]) -> 
 }
 
 /// The entries that differ, in words.
-fn entries<T: Debug + PartialEq>(what: &str, one: &BTreeMap<String, T>, other: &BTreeMap<String, T>) -> Vec<String> {
+pub(crate) fn entries<T: Debug + PartialEq>(
+    what: &str,
+    one: &BTreeMap<String, T>,
+    other: &BTreeMap<String, T>,
+) -> Vec<String> {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let told = |name: &String| match (one.get(name), other.get(name)) {
         (Some(one), Some(other)) if one == other => None,
@@ -78,7 +82,7 @@ mod tests {
              write same\n    1\n\ncommit two\nedit a\n    -1\n    +2\nedit Dockerfile\n    -CMD a\n    +CMD b\n";
         let commits = History::read(HISTORY).commits;
         let builders = commits.iter().map(|commit| {
-            let mut builder = Builder::new(Level::All, Extent::Short)?;
+            let mut builder = Builder::new(Level::Default, Extent::Short)?;
             builder.check_out(&commit.tree);
             Some(builder)
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Extent;
 use crate::builder::{Builder, Level, Rebuild};
 use crate::chain::Chain;
-use crate::difference::difference;
+use crate::difference::{difference, entries};
 use crate::history::{Commit, History};
 use crate::prediction::Predictions;
 use crate::project::Project;
@@ -22,7 +22,7 @@ pub(crate) struct Replay {
     pub(crate) commits: usize,
     /// What the rebuilds needed together, without the optimizer and with it.
     pub(crate) needed: Cost,
-    pub(crate) all: Cost,
+    pub(crate) default: Cost,
     /// How many steps a cache of recipes would have run.
     pub(crate) chain: usize,
     pub(crate) predictions: Predictions,
@@ -45,7 +45,7 @@ pub(crate) fn replay(project: &Project, extent: Extent) -> Option<Replay> {
         Extent::Whole => 1,
     };
     let commits: Vec<&Commit> = history.commits.iter().step_by(at_once).collect();
-    let mut builders = [Builder::new(Level::Needed, extent)?, Builder::new(Level::All, extent)?];
+    let mut builders = [Builder::new(Level::Needed, extent)?, Builder::new(Level::Default, extent)?];
     let mut chain = Chain::default();
     let mut replay = Replay::new(project.name);
     replay.commits = commits.len() - 1;
@@ -55,20 +55,20 @@ pub(crate) fn replay(project: &Project, extent: Extent) -> Option<Replay> {
             let what = format!("{}, {}", [&[project.name], *arguments].concat().join(" "), commit.message);
             let mut build = |place: usize| replay.predictions.rebuild(&builders[place], arguments, &what);
             // What the machine does by and by, such as getting warm, is not always to the same one's good.
-            let (needed, all) = if number % 2 == 0 {
+            let (needed, default) = if number % 2 == 0 {
                 let needed = build(0);
                 (needed, build(1))
             } else {
-                let all = build(1);
-                (build(0), all)
+                let default = build(1);
+                (build(0), default)
             };
-            if needed.digest != all.digest {
+            if needed.digest != default.digest {
                 replay.differences.push(format!("{what}: {}", difference(&builders[0], &builders[1], arguments)));
             }
             let run = chain.run(&builders[0].predict(arguments));
             if number > 0 {
                 replay.needed = replay.needed + Cost::from(&needed);
-                replay.all = replay.all + Cost::from(&all);
+                replay.default = replay.default + Cost::from(&default);
                 replay.chain += run;
             }
         }
@@ -77,14 +77,22 @@ pub(crate) fn replay(project: &Project, extent: Extent) -> Option<Replay> {
     Some(replay)
 }
 
-/// Builds the last commit in a store that knows none of those before it: what differs, in words.
+/// Builds the last commit in stores that know none of those before it, with all passes as well: what differs, in words.
 fn from_nothing(project: &Project, extent: Extent, last: &Commit, rebuilt: &Builder) -> Option<Vec<String>> {
-    let mut fresh = Builder::new(Level::All, extent)?;
+    let mut fresh = Builder::new(Level::Default, extent)?;
+    let mut all = Builder::new(Level::All, extent)?;
+    let mut differences = Vec::new();
     fresh.check_out(&last.tree);
-    let differs = |arguments: &&&[&str]| fresh.build(arguments).digest != rebuilt.build(arguments).digest;
-    let told =
-        |arguments: &&[&str]| format!("{}, from nothing: {}", project.name, difference(&fresh, rebuilt, arguments));
-    Some(project.builds.iter().filter(differs).map(told).collect())
+    all.check_out(&last.tree);
+    for arguments in project.builds {
+        let what = [&[project.name], *arguments].concat().join(" ");
+        if fresh.build(arguments).digest != rebuilt.build(arguments).digest {
+            differences.push(format!("{what}, from nothing: {}", difference(&fresh, rebuilt, arguments)));
+        }
+        let told = entries("all passes", &all.files(arguments).0, &rebuilt.files(arguments).0);
+        differences.extend(told.into_iter().map(|told| format!("{what}, {told}")));
+    }
+    Some(differences)
 }
 
 impl Replay {

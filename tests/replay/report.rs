@@ -28,7 +28,7 @@ impl Report<'_> {
         for replay in self.0 {
             total.commits += replay.commits;
             total.needed = total.needed + replay.needed;
-            total.all = total.all + replay.all;
+            total.default = total.default + replay.default;
             total.chain += replay.chain;
             total.predictions.extend(&replay.predictions);
             total.differences.extend(replay.differences.iter().cloned());
@@ -45,10 +45,10 @@ const COLUMNS: [Column; 12] = [
     ("commits", |replay| replay.commits.to_string()),
     ("steps: chain", |replay| replay.chain.to_string()),
     ("`-O0`", |replay| replay.needed.steps.to_string()),
-    ("`-O2`", |replay| replay.all.steps.to_string()),
+    ("default", |replay| replay.default.steps.to_string()),
     ("seconds: `-O0`", |replay| format!("{:.1}", replay.needed.time.as_secs_f64())),
-    ("`-O2`", |replay| format!("{:.1}", replay.all.time.as_secs_f64())),
-    ("ratio", |replay| format!("{:.2}", replay.all.time.as_secs_f64() / replay.needed.time.as_secs_f64())),
+    ("default", |replay| format!("{:.1}", replay.default.time.as_secs_f64())),
+    ("ratio", |replay| format!("{:.2}", replay.default.time.as_secs_f64() / replay.needed.time.as_secs_f64())),
     ("predicted", |replay| replay.predictions.count().to_string()),
     ("right", |replay| replay.predictions.right.to_string()),
     ("unknown: done", |replay| replay.predictions.unknown_done.to_string()),
