@@ -169,7 +169,7 @@ impl<'h> Case<'h> {
         let json = self.json();
         for step in json["steps"].as_array().unwrap().iter().filter(|step| step["reasons"] != json!([])) {
             let id = format!("%{}", step["id"]);
-            let is_of = |line: &&str| line.trim_start().split_whitespace().take(2).any(|word| word == id);
+            let is_of = |line: &&str| line.split_whitespace().take(2).any(|word| word == id);
             let of_steps = text.lines().filter(|line| line.contains(" line ") && !line.starts_with("help"));
             let shown = of_steps.filter(is_of).count();
             assert_eq!(shown, 1, "each is shown, and once: {id}\n{text}");

@@ -16,8 +16,8 @@ pub fn align(old: &[Step], new: &[Step]) -> Vec<Option<usize>> {
     let start = old.iter().zip(new).take_while(|(a, b)| is_same(a, b)).count();
     let rest = old.len().min(new.len()) - start;
     let end = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(a, b)| is_same(a, b)).count();
-    for place in 0..start {
-        found[place] = Some(place);
+    for (place, found) in found.iter_mut().enumerate().take(start) {
+        *found = Some(place);
     }
     for place in 1..=end {
         found[new.len() - place] = Some(old.len() - place);

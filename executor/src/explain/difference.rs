@@ -209,10 +209,7 @@ fn of_content(
             continue;
         }
         let (Some((was, _)), Some((is, _))) = (was, is) else { continue };
-        let files = match (listing::find(store, was)?, listing::find(store, is)?) {
-            (Some(was), Some(is)) => files(&was, &is),
-            _ => Vec::new(),
-        };
+        let files = listing::differing(store, was, is)?.map_or_else(Vec::new, |(was, is)| files(&was, &is));
         let kind = if op == Some(Op::Inline) { Kind::Heredoc } else { Kind::File };
         if files.is_empty() {
             let name = name.split_once(' ').map_or(name, |(_, name)| name);
@@ -254,7 +251,7 @@ fn of_ignored(old: Side<'_>, new: Side<'_>, context: &str, found: &mut Vec<Reaso
     }
 }
 
-/// The files that differ between two selections.
+/// What there is to say of the entries in which two selections differ.
 fn files(old: &Listing, new: &Listing) -> Vec<Reason> {
     let mut found = Vec::new();
     let paths: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();

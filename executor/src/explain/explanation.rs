@@ -65,8 +65,11 @@ struct Told<'a> {
     /// The builds before it, the last one first.
     before: &'a [Entry],
     /// What a step with a key was made from.
-    ingredients: &'a dyn Fn(&Step) -> Result<Option<Cow<'a, Ingredients>>, StoreError>,
+    ingredients: &'a dyn Fn(&Step) -> Found<'a>,
 }
+
+/// What a step was made from; `None` if that is no longer known.
+type Found<'a> = Result<Option<Cow<'a, Ingredients>>, StoreError>;
 
 /// Explains the last build of these inputs: the steps that can be a hit or a miss, in the plan's order.
 ///
