@@ -31,6 +31,7 @@ fn plans() {
         let read: Plan = serde_json::from_str(&json).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), json, "{name}: a plan that was read is another");
         assert_eq!(picture::tangled(&plan.to_svg(None)), None, "{name}");
+        assert!(plan.to_html(None) == plan.to_html(None), "{name}: a page is another each time");
         for written in [json, plan.to_dot(None), plan.to_mermaid(None), plan.to_html(None)] {
             assert!(!written.contains("hunter2"), "{name}: the password of an address is shown");
         }

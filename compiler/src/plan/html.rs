@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// What the page may do: use these styles and this script, known by their SHA-256. Tests compute them.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
-     style-src 'sha256-yTnqbQs3Sk6txprzgJ4JE/0DqHNbTQ5cc05a7Y5Cg9c=' 'sha256-kVXFrLt8C5r+jkok8MVmiGAeRbuP5IPC3ALg/xpl5f8='; script-src 'sha256-bfSriV8usks2yFzPJn+5VWio0A579GrrUEGLJ4KwPVI='";
+     style-src 'sha256-hNCltlTn3kHLWgeE72VcBGKPfIQggeGhxGfkwoPk3Vw=' 'sha256-eLUIZ65DO75HSQ8IiXplizxgFnUXTKDQC3Wu+5G/edM='; script-src 'sha256-bfSriV8usks2yFzPJn+5VWio0A579GrrUEGLJ4KwPVI='";
 
 impl Plan {
     /// As a page on its own: no script, style or font comes from elsewhere.

@@ -5,7 +5,7 @@
 //! used, each time again: one build context with a line to every copy would be most of the picture. Places depend on nothing
 //! but the plan, so that the same plan is always the same picture. It knows no pixels.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::forecast::{Forecast, longest_path};
 use super::{Plan, Step, StepId};
@@ -175,7 +175,8 @@ fn rows(plan: &Plan, columns: &[usize], lane_of: &[usize], lanes: usize) -> (Vec
     let mut order: Vec<&Step> = plan.steps.iter().filter(|step| !is_source(step)).collect();
     let spines = spines(plan, lane_of);
     order.sort_by_key(|step| !spines.contains(&step.id));
-    let mut taken: HashSet<(usize, usize, usize)> = HashSet::new();
+    // Of each lane and row, where something begins, and where it ends.
+    let mut taken: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
     let mut row_of: Vec<Option<usize>> = vec![None; plan.steps.len()];
     let mut rows = vec![1; lanes];
     for step in order {
@@ -183,13 +184,15 @@ fn rows(plan: &Plan, columns: &[usize], lane_of: &[usize], lanes: usize) -> (Vec
         let below = step.inputs.first().map(|input| input.index()).filter(|below| lane_of[*below] == lane);
         let before = below.and_then(|below| Some((row_of[below]?, columns[below] + 1)));
         let own = columns[at] - usize::from(base(plan, step).is_some());
-        let is_free =
-            |row: usize, first: usize| (first..=columns[at]).all(|column| !taken.contains(&(lane, row, column)));
+        let is_free = |row: usize, first: usize| {
+            let last = taken.range((lane, row, 0)..=(lane, row, columns[at])).next_back();
+            last.is_none_or(|(_, end)| *end < first)
+        };
         let (row, first) = before.filter(|(row, first)| is_free(*row, *first)).unwrap_or_else(|| {
             let row = (0..).find(|row| is_free(*row, own)).unwrap_or_default();
             (row, own)
         });
-        taken.extend((first..=columns[at]).map(|column| (lane, row, column)));
+        taken.insert((lane, row, first), columns[at]);
         row_of[at] = Some(row);
         rows[lane] = rows[lane].max(row + 1);
     }

@@ -4,7 +4,7 @@
 //! Lines from one step share their way as far as they can. Others that lie side by side have tracks of their own: intervals
 //! are coloured greedily from the left (the left-edge algorithm of channel routing, Hashimoto and Stevens 1971).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::diagram::{Role, inputs};
 use super::layout::{Layout, Place};
@@ -89,15 +89,15 @@ impl Needs {
 
 impl Routes {
     pub(super) fn of(plan: &Plan, layout: &Layout<'_>) -> Self {
-        let mut taken: HashSet<Place> = layout.places.iter().flatten().copied().collect();
+        let mut taken: BTreeSet<(usize, usize)> =
+            layout.places.iter().flatten().map(|place| (place.row, place.column)).collect();
         for step in &plan.steps {
             if let (Some(place), Some(_)) = (layout.place(step.id), layout.base(plan, step)) {
-                taken.insert(Place { column: place.column - 1, ..place });
+                taken.insert((place.row, place.column - 1));
             }
         }
         let is_open = |from: Place, to: Place| {
-            from.row == to.row
-                && (from.column + 1..to.column).all(|column| !taken.contains(&Place { column, row: to.row }))
+            from.row == to.row && taken.range((to.row, from.column + 1)..(to.row, to.column)).next().is_none()
         };
         let ends = plan.steps.iter().flat_map(|step| inputs(step).into_iter().map(move |input| (step, input)));
         let ends = ends
