@@ -113,6 +113,10 @@ pub struct Git {
     /// Whether `checksum` is fetched as it is, without asking where the reference is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fetch_by_commit: bool,
+    /// What is read of the tree: paths below its root without slashes at their ends, sorted, of which none lies in another.
+    /// What links among it lead to belongs to it. Empty: everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
 }
 
 /// When the files of a [`Git`] say that they were changed.

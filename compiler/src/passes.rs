@@ -4,6 +4,7 @@
 
 mod dedup;
 mod detach;
+mod project;
 mod prune;
 
 use crate::graph::Graph;
@@ -48,6 +49,13 @@ pub const PIPELINE: &[Pass] = &[
     },
     // After all that may leave operations that nothing uses any more. Every step of a plan is needed.
     Pass { name: "prune", summary: "drops what the target does not need", level: Level::Needed, run: prune::run },
+    // After `prune`: what is not needed reads nothing.
+    Pass {
+        name: "project",
+        summary: "narrows git repositories to the paths that are read",
+        level: Level::Cheap,
+        run: project::run,
+    },
 ];
 
 impl Pass {

@@ -166,7 +166,7 @@ pub(crate) fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
             fact(f, "option", text)?;
         }
     }
-    Ok(())
+    git.paths.iter().try_for_each(|path| fact(f, "path", word(path)))
 }
 
 /// What an input is called. A graph that is printed because it is malformed may refer to one that is not there.
