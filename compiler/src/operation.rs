@@ -163,6 +163,26 @@ pub struct Copy {
     pub link: bool,
     /// `--exclude` patterns, in order.
     pub exclude: Vec<String>,
+    /// What of the tree below decides whether it is done again.
+    #[serde(default, skip_serializing_if = "Below::is_whole")]
+    pub below: Below,
+}
+
+/// What a [`struct@Copy`] depends on of the tree that it goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Below {
+    /// The whole tree.
+    #[default]
+    Whole,
+    /// What the copy looks at: the way to its destination, what it meets there, and whom `--chown` names.
+    Way,
+}
+
+impl Below {
+    fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
 }
 
 /// One source of a [`struct@Copy`].

@@ -43,7 +43,7 @@ pub const PIPELINE: &[Pass] = &[
     // After `dedup`, which looks at inputs before what uses them by going through the nodes in the order of the file.
     Pass {
         name: "detach",
-        summary: "lets linked copies begin before the tree that they go on is there",
+        summary: "makes copies independent of the tree that they go on",
         level: Level::Full,
         run: detach::run,
     },
@@ -154,11 +154,13 @@ mod tests {
         let program = program(
             "FROM scratch AS a\nWORKDIR /x\nFROM scratch AS b\nWORKDIR /x\nFROM scratch\nCOPY --from=a /x /\nCOPY --from=b /x /\n",
         );
-        let [dedup, prune] = [by_name("dedup").unwrap(), by_name("prune").unwrap()];
+        let [dedup, detach, prune] = ["dedup", "detach", "prune"].map(|name| by_name(name).unwrap());
         let (lowered, deduped) = before_and_after(&program, dedup, &|_| true).unwrap();
         assert_eq!(lowered.to_string(), lower(&program).to_string());
-        let (before, after) = before_and_after(&program, prune, &|_| true).unwrap();
+        let (before, detached) = before_and_after(&program, detach, &|_| true).unwrap();
         assert_eq!(before.to_string(), deduped.to_string());
+        let (before, after) = before_and_after(&program, prune, &|_| true).unwrap();
+        assert_eq!(before.to_string(), detached.to_string());
         assert_eq!(after.to_string(), optimize(&program, &|_| true).unwrap().to_string());
         let (before, _) = before_and_after(&program, prune, &|_| false).unwrap();
         assert_eq!(before.to_string(), lowered.to_string());

@@ -18,3 +18,4 @@ mod sharing;
 mod ssh;
 mod surroundings;
 mod together;
+mod way;

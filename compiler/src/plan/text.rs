@@ -10,7 +10,7 @@ use crate::address::redact;
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
-    Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
+    Below, Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
     Sharing, Unpack,
 };
 use crate::plan::{Origin, Plan, PlannedImage, Step, StepId};
@@ -199,7 +199,10 @@ fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[impl fmt::Displ
             fact(f, "option", text)?;
         }
     }
-    Ok(())
+    match copy.below {
+        Below::Whole => Ok(()),
+        Below::Way => fact(f, "below", "the way alone"),
+    }
 }
 
 fn write_run(

@@ -80,6 +80,7 @@ fn said(reason: &Reason, paint: Paint) -> String {
         Kind::Variable => format!("variable {name}: {}", change()),
         Kind::Command => format!("command: {}", change()),
         Kind::Paths | Kind::Flag | Kind::Setting => format!("{name}: {}", change()),
+        Kind::Way => format!("{name} in the tree below: {}", change()),
         Kind::Mount => format!("mount {name}: {}", change()),
         Kind::Source => format!("source {name}: {}", change()),
         Kind::Content => format!("content of {name}: {}", change()),
