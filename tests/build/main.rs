@@ -12,6 +12,7 @@ mod host;
 mod hostile;
 mod language;
 mod limits;
+mod merge;
 mod mounts;
 mod run;
 mod sharing;

@@ -44,7 +44,7 @@ impl Plan {
             escaped(&config)
         );
         for planned in &self.image.history {
-            let step = planned.step.map_or_else(String::new, |step| step.to_string());
+            let step = planned.names();
             let _ = writeln!(out, "<tr><td>{step}<td><code>{}</code></tr>", escaped(&planned.entry.created_by));
         }
         out.push_str("</table></section>\n");

@@ -10,8 +10,8 @@ use crate::address::redact;
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
-    Below, Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
-    Sharing, Unpack,
+    Below, Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run,
+    Security, Sharing, Unpack,
 };
 use crate::plan::{Origin, Plan, PlannedImage, Step, StepId};
 
@@ -302,7 +302,7 @@ pub(crate) fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, resu
     write_config(f, &image.config)?;
     writeln!(f, "\nhistory")?;
     for planned in &image.history {
-        let step = planned.step.map_or_else(|| "-".to_owned(), |step| step.to_string());
+        let step = planned.step.map_or_else(|| "-".to_owned(), |_| planned.names());
         writeln!(f, "    {step:<5} {}", on_one_line(&planned.entry.created_by))?;
     }
     Ok(())
