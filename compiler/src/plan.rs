@@ -5,14 +5,18 @@ mod cost;
 mod diagram;
 mod dot;
 mod forecast;
+mod geometry;
 mod html;
 mod layout;
 mod mermaid;
+mod names;
+mod route;
 mod svg;
 pub(crate) mod text;
 
 pub use cost::Costs;
 pub use forecast::{Expected, Forecast, Outlook, Span, spoken};
+pub use names::Names;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +24,10 @@ use crate::oci::{ContainerConfig, History};
 use crate::operation::Operation;
 use crate::platform::Platform;
 
-/// The version of the plan's serialized form; it grows when a reader of the old form would go wrong.
-pub const PLAN_VERSION: u32 = 1;
+/// The version of the forms that a plan is written in; it grows when a reader of the old ones would go wrong.
+///
+/// 2: the text calls steps by name, and has no lines.
+pub const PLAN_VERSION: u32 = 2;
 
 /// A build, decided: nothing in it depends on a variable, a base image's configuration or the order of evaluation.
 ///
@@ -84,11 +90,6 @@ impl PlannedHistory {
     /// The steps whose changes lie in its layer, in order.
     pub fn steps(&self) -> impl Iterator<Item = StepId> {
         self.joined.iter().copied().chain(self.step)
-    }
-
-    /// Them as a text: `%1+%2`.
-    pub(crate) fn names(&self) -> String {
-        self.steps().map(|step| step.to_string()).collect::<Vec<_>>().join("+")
     }
 }
 

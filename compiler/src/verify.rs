@@ -232,7 +232,7 @@ mod tests {
             broken,
             "the pass `eager` has made a malformed graph: an entry of the history has a node but no layer, or the other way \
              round\n\ngraph: `0` for linux/amd64\n\n%0 = scratch\n\n%1 = make-dir %0\n    path      /a\n\nimage %1\n\n\
-             history\n    -     \n"
+             history\n    -  \n"
         );
         let (mut graph, scratch, folder) = self::graph();
         connect(&mut graph, folder, scratch, 7);

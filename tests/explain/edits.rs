@@ -95,9 +95,9 @@ fn base_images_are_named_with_their_digests() {
     let case = Case::new(&home, "moved", text);
     case.build(&[]);
     image("moving", "2");
-    let expected = ["1 base moving: # -> #", "2 base moving: # -> #", "3 step 2"];
+    let expected = ["1 base moving: # -> #", "2 base moving: # -> #", "3 base moving: # -> #"];
     case.explains(&[], &expected);
-    assert!(case.text().contains("base image moving has moved: sha256:"), "{}", case.text());
+    assert!(case.text().contains("the tag `moving` has moved from sha256:"), "{}", case.text());
     let edit = ("tag:one", "tag:two");
     let expected = ["1 base tag:two: tag:one@# -> tag:two@#", "2 base tag:two: tag:one@# -> tag:two@#"];
     edited(&home, "other", "FROM tag:one\nRUN echo > /other\n", edit, &expected);

@@ -1,5 +1,6 @@
 //! Laws that hold for every Dockerfile, tried on generated ones with the real executor: any passes of the optimizer and any
-//! number of jobs make the same image, an unchanged build runs nothing, and a changed one makes what a fresh one makes.
+//! number of jobs make the same image, an unchanged build runs nothing, a changed one makes what a fresh one makes, and what is
+//! remembered of a step hashes to its key.
 //!
 //! `LAYERCAKE_LAWS` is the number of programs. What they are depends on nothing but that number's share in each thread.
 
@@ -9,6 +10,7 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod explained;
 mod generator;
 mod passes;
 mod program;
@@ -123,6 +125,7 @@ fn laws_hold(program: &Program, template: &Home) -> Result<Outcome, TestCaseErro
     if matches!(again, Outcome::Image(_)) {
         prop_assert!(started.is_empty(), "an unchanged build does {started:?}");
     }
+    explained::hashes_to_the_keys(&trial.home.path("two"))?;
     Ok(plain)
 }
 

@@ -92,7 +92,7 @@ fn the_cache() {
         }
     }
     let plan = predicted(&home, &["ctx"]);
-    assert_eq!((outlook(&plan).as_str(), reason(&plan, 9)), ("hhhhhmu", "no record of this key"));
+    assert_eq!((outlook(&plan).as_str(), reason(&plan, 9)), ("hhhhhmu", "no longer in the store"));
     agrees(&home, "without a folder", &["ctx"], "hhhhhmu");
 }
 
@@ -141,7 +141,7 @@ fn a_result_that_stays_the_same_is_not_predicted() {
     let plan = predicted(&home, &["ctx"]);
     assert_eq!(
         [2, 3, 4].map(|line| reason(&plan, line)),
-        ["no record of this key", "it depends on %2", "it depends on %2"]
+        ["`a.txt` has changed", "it depends on %2", "it depends on %2"]
     );
     agrees(&home, "a file that is removed again", &["ctx"], "muu");
 }

@@ -9,7 +9,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde::{Serialize, Serializer};
 
 use crate::graph::{Graph, HistoryEntry};
-use crate::plan::text::{write_image, write_steps};
+use crate::plan::text::{Called, write_image, write_steps};
 use crate::plan::{PlannedHistory, PlannedImage, Step, StepId};
 use crate::platform::Platform;
 
@@ -58,8 +58,8 @@ impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbered = numbered(self);
         writeln!(f, "graph: `{}` for {}", numbered.target, numbered.platform)?;
-        write_steps(f, &numbered.nodes)?;
-        write_image(f, &numbered.image, numbered.result)
+        write_steps(f, &numbered.nodes, Called::Numbers)?;
+        write_image(f, &numbered.image, numbered.result, Called::Numbers)
     }
 }
 
