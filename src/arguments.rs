@@ -94,8 +94,8 @@ fn passes() -> String {
     for pass in PIPELINE {
         let level = match pass.level {
             Level::Needed => "always",
-            Level::Cheap => "from -O1 on",
-            Level::Full => "with -O2",
+            Level::Unseen => "from -O1 on",
+            Level::Seen => "with -O2",
         };
         text += &format!("  {:8} {} ({level})\n", pass.name, pass.summary);
     }

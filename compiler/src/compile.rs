@@ -7,7 +7,7 @@ use crate::freeze::freeze;
 use crate::graph::Graph;
 use crate::lint::{self, Config};
 use crate::parse::Parsed;
-use crate::passes::optimize;
+use crate::passes::{is_default, optimize};
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::request::{BaseRequest, Bases, Request};
@@ -44,12 +44,12 @@ impl Compilation {
     }
 }
 
-/// Compiles a Dockerfile with all optimizer passes.
+/// Compiles a Dockerfile with the optimizer's passes that run where nobody says anything.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file. Warnings are among them.
 pub fn compile(parsed: &Parsed, request: &Request, bases: &Bases) -> Result<Outcome, Vec<Diagnostic>> {
-    compile_with(parsed, request, bases, &|_| true)
+    compile_with(parsed, request, bases, &is_default)
 }
 
 /// Compiles a Dockerfile with those optional passes of which `wants` says so by name.

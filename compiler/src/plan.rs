@@ -86,6 +86,13 @@ pub struct Origin {
     pub name: String,
 }
 
+impl PlannedHistory {
+    /// The steps whose changes lie in its layer, in order.
+    pub fn steps(&self) -> impl Iterator<Item = StepId> {
+        self.joined.iter().copied().chain(self.step)
+    }
+}
+
 /// The documents of the image that a plan makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedImage {
@@ -107,4 +114,8 @@ pub struct PlannedHistory {
     pub entry: History,
     /// The step that makes its layer; `None` exactly where `entry.empty_layer`.
     pub step: Option<StepId>,
+    /// Steps before that one, in order, whose changes lie in the same layer. What each changes is added to what those before it
+    /// changed: none of them removes anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<StepId>,
 }

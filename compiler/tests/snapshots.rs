@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::lint::Advice;
+use layercake_compiler::passes::{PIPELINE, before_and_after};
 use layercake_compiler::plan::{Expected, Forecast, Names, Outlook, Plan};
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
-    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, lower,
-    parse,
+    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile,
+    git_context, lower, parse,
 };
 
 #[test]
@@ -140,6 +141,41 @@ fn pictures() {
         let missing = lines_of(&plan.to_svg(None)).find(|line| !page.contains(*line)).map(str::to_owned);
         assert_eq!(missing, None, "the page shows the picture");
     }
+}
+
+/// A fixture is named after the pass that it is about, and begins with `not-` where that must change nothing.
+#[test]
+fn passes() {
+    use layercake_compiler::NamedContext::Git;
+    let repository = |address: &str| Git(git_context(address).unwrap().unwrap());
+    let contexts = [
+        ("repo", repository("https://example.org/repo.git#main:part")),
+        ("kept", repository("https://example.org/kept.git?keep-git-dir=true")),
+    ];
+    let named_contexts = contexts.into_iter().map(|(name, context)| (name.to_owned(), context)).collect();
+    let request = Request { named_contexts, ..request() };
+    let mut fired = std::collections::BTreeSet::new();
+    for (name, text) in fixtures("pass") {
+        let about = name.strip_prefix("not-").unwrap_or(&name);
+        let pass = PIPELINE.iter().find(|pass| about.starts_with(pass.name)).unwrap();
+        let program = compiled(&text, &request).unwrap().program;
+        // Everything before it has run: those that need it are told apart from those that do not.
+        let (before, after) = before_and_after(&program, pass, &|_| true).unwrap();
+        let (before, text) = (before.to_string(), after.to_string());
+        if name == about {
+            assert_ne!(before, text, "{name}: the pass changes nothing");
+            fired.insert(pass.name);
+            snapshot("pass", &name, &text);
+        } else {
+            assert_eq!(before, text, "{name}: the pass changes something");
+        }
+        let mut again = after;
+        pass.run(&mut again);
+        assert_eq!(again.to_string(), text, "{name}: the second run changes something");
+    }
+    // What `prune` would drop is not even lowered, unless a pass before it leaves something.
+    let optional = PIPELINE.iter().filter(|pass| !pass.is_mandatory());
+    assert_eq!(fired, optional.map(|pass| pass.name).collect(), "every pass has a fixture that fires");
 }
 
 /// What is expected of a build stands beside the plan's text, and in the pictures.

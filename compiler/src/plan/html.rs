@@ -192,15 +192,12 @@ impl Plan {
         }
         for planned in &self.image.history {
             let entry = escaped(&planned.entry.created_by);
-            let _ = match planned.step {
-                Some(step) => writeln!(
-                    out,
-                    "<li class=\"layer\"><code>{entry}</code> <a href=\"#step-{}\">{}</a></li>",
-                    step.0,
-                    escaped(names.name(step))
-                ),
-                None => writeln!(out, "<li><code>{entry}</code></li>"),
-            };
+            let class = if planned.step.is_some() { " class=\"layer\"" } else { "" };
+            let _ = write!(out, "<li{class}><code>{entry}</code>");
+            for step in planned.steps() {
+                let _ = write!(out, " <a href=\"#step-{}\">{}</a>", step.0, escaped(names.name(step)));
+            }
+            out.push_str("</li>\n");
         }
         out.push_str("</ol></div></div></section>\n");
     }

@@ -13,8 +13,8 @@ use crate::address::redact;
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
-    Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
-    Sharing, Unpack,
+    Below, Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run,
+    Security, Sharing, Unpack,
 };
 use crate::plan::names::Names;
 use crate::plan::{Origin, Plan, PlannedImage, Step, StepId};
@@ -219,7 +219,7 @@ pub(crate) fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
             fact(f, "option", text)?;
         }
     }
-    Ok(())
+    git.paths.iter().try_for_each(|path| fact(f, "path", word(path)))
 }
 
 /// What an input is called. A graph that is printed because it is malformed may refer to one that is not there.
@@ -252,7 +252,10 @@ fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[impl fmt::Displ
             fact(f, "option", text)?;
         }
     }
-    Ok(())
+    match copy.below {
+        Below::Whole => Ok(()),
+        Below::Way => fact(f, "below", "the way alone"),
+    }
 }
 
 fn write_run(
@@ -358,9 +361,10 @@ pub(crate) fn write_image(
     write_config(f, &image.config)?;
     writeln!(f, "\nhistory")?;
     for planned in &image.history {
-        let step = planned.step.map_or_else(|| "-".to_owned(), |step| called.step(step));
+        let steps: Vec<String> = planned.steps().map(|step| called.step(step)).collect();
+        let steps = if steps.is_empty() { "-".to_owned() } else { steps.join(" + ") };
         // Not in columns: one long name would move all of them.
-        writeln!(f, "    {step}  {}", on_one_line(&planned.entry.created_by))?;
+        writeln!(f, "    {steps}  {}", on_one_line(&planned.entry.created_by))?;
     }
     Ok(())
 }

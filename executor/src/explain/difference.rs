@@ -32,6 +32,9 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
     let mut found = Vec::new();
     let (before, after) = (values(old.ingredients), values(new.ingredients));
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
+    let differ = |names: &[&str]| names.iter().any(|name| before.get(name) != after.get(name));
+    // Another destination has another way, and what is made apart has none.
+    let [another_way, another_owner] = [differ(&["destination", "link", "tree"]), differ(&["owner"])];
     for name in names {
         let none = Vec::new();
         let (before, after) = (before.get(name).unwrap_or(&none), after.get(name).unwrap_or(&none));
@@ -45,8 +48,12 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
             ("owners", _) if before.len() != after.len() => (),
             // A linked copy does not depend on the tree.
             ("tree", _) if was.is_none() || is.is_none() => (),
-            ("tree", _) => found.extend(input(old, new, 0)),
+            ("tree", _) => found.extend(below(old, new)),
             ("layer", _) => found.extend(input(old, new, 1)),
+            ("way", _) if another_way => (),
+            ("way", path) => found.push(Reason::of(Kind::Way, path, was, is)),
+            ("owner", "below") if another_owner => (),
+            ("owner", "below") => found.push(Reason::of(Kind::Way, "--chown", was, is)),
             ("argument", _) => add_once(&mut found, command(old, new)),
             ("variable", variable) => found.push(of_variable(old, new, variable, was, is)),
             ("content", _) if new.step.op == Op::Copy => of_content(store, old, new, name, &mut found)?,
@@ -70,6 +77,21 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
         found.push(Reason::bare(Kind::Order));
     }
     Ok(found)
+}
+
+/// That the tree below differs, and the step to which it owes that: a copy that was not done again is not it.
+fn below(old: Side<'_>, new: Side<'_>) -> Option<Reason> {
+    let first = *new.step.inputs.first()?;
+    let mut id = first;
+    while let Some(step) = new.build.steps.get(id.index())
+        && step.op == Op::Copy
+        && step.key.is_some()
+        && old.build.steps.iter().any(|known| known.key == step.key)
+        && let Some(below) = step.inputs.first()
+    {
+        id = *below;
+    }
+    if id == first { input(old, new, 0) } else { Some(Reason::step(id)) }
 }
 
 fn values(ingredients: &Ingredients) -> Values<'_> {

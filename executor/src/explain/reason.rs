@@ -60,6 +60,8 @@ pub enum Kind {
     Command,
     /// The paths that are copied, or where to.
     Paths,
+    /// What a copy meets in the tree that it goes on: on the way to its destination, and where it puts files into folders.
+    Way,
     /// A flag of the instruction, or of the command line.
     Flag,
     /// A mount.
