@@ -6,6 +6,8 @@ pub mod images;
 pub mod inputs;
 pub mod resources;
 
+use std::fmt::Write;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use layercake_compiler::passes::{Level, PIPELINE};
 
@@ -97,7 +99,7 @@ fn passes() -> String {
             Level::Unseen => "from -O1 on",
             Level::Seen => "with -O2",
         };
-        text += &format!("  {:8} {} ({level})\n", pass.name, pass.summary);
+        let _ = writeln!(text, "  {:8} {} ({level})", pass.name, pass.summary);
     }
     text
 }

@@ -26,7 +26,7 @@ pub(super) fn run(graph: &mut Graph) {
         let is_whole = matches!(&graph.nodes[node].operation, Operation::Git(git) if !git.keep_git_dir);
         let Some(paths) = is_whole.then(|| read(graph, node)).flatten() else { continue };
         if let Operation::Git(git) = &mut graph.nodes[node].operation {
-            git.paths = outermost(paths);
+            git.paths = outermost(&paths);
         }
     }
 }
@@ -88,9 +88,9 @@ fn fixed(path: &str) -> String {
 }
 
 /// Those that lie in no other.
-fn outermost(paths: BTreeSet<String>) -> Vec<String> {
-    let lies_in = |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
-    paths.iter().filter(|path| !paths.iter().any(|outer| lies_in(path, outer))).cloned().collect()
+fn outermost(paths: &BTreeSet<String>) -> Vec<String> {
+    let lies_in_another = |path: &str| path.match_indices('/').any(|(end, _)| paths.contains(&path[..end]));
+    paths.iter().filter(|path| !lies_in_another(path)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -115,6 +115,6 @@ mod tests {
     #[test]
     fn what_lies_in_another_path_is_not_said_twice() {
         let paths = ["a", "a/b", "a.b", "c/d", "c/d/e/f"].map(str::to_owned);
-        assert_eq!(outermost(paths.into()), ["a", "a.b", "c/d"]);
+        assert_eq!(outermost(&paths.into()), ["a", "a.b", "c/d"]);
     }
 }

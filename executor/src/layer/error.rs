@@ -124,9 +124,12 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Path(_) | Self::Overlay(_) | Self::Store(_) | Self::Changed { .. } | Self::Owner { .. } | Self::NoRoom { .. } => {
-                Fault::Environment
-            }
+            Self::Path(_)
+            | Self::Overlay(_)
+            | Self::Store(_)
+            | Self::Changed { .. }
+            | Self::Owner { .. }
+            | Self::NoRoom { .. } => Fault::Environment,
             Self::Stream { fault, .. } => *fault,
             Self::Inexpressible { .. }
             | Self::Level { .. }

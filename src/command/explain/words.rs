@@ -232,7 +232,7 @@ mod tests {
         let argument = |value: &str| Reason::of(Kind::Argument, "V", Some("1".to_owned()), Some(value.to_owned()));
         for (reason, expected) in [
             (file("src/main.c"), "`src/main.c` has changed"),
-            (file("src/a/long/way/down/main.c"), "`…g/way/down/main.c` has changed"),
+            (file("src/a/long/way/down/main.c"), "`…/way/down/main.c` has changed"),
             (argument("2"), "argument `V` 1 -> 2"),
             (argument("a long value, and more of it"), "argument `V` has changed"),
             (argument(""), "argument `V` 1 -> (none)"),
