@@ -35,3 +35,7 @@ bench *ARGS:
 # Tries the laws of builds on NUMBER generated Dockerfiles; CI tries 300.
 laws NUMBER="5000":
     LAYERCAKE_LAWS={{NUMBER}} cargo test --test laws -- --nocapture
+
+# Replays the histories of projects at full length, and prints the table of `docs/replay.md`; CI replays their beginnings.
+replay:
+    LAYERCAKE_REPLAY=all cargo test --release --test replay -- --nocapture

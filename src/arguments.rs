@@ -97,8 +97,8 @@ fn passes() -> String {
     for pass in PIPELINE {
         let level = match pass.level {
             Level::Needed => "always",
-            Level::Cheap => "from -O1 on",
-            Level::Full => "with -O2",
+            Level::Unseen => "from -O1 on",
+            Level::Seen => "with -O2",
         };
         let _ = writeln!(text, "  {:8} {} ({level})", pass.name, pass.summary);
     }

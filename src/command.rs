@@ -49,7 +49,7 @@ pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure
         Command::Load(arguments) => transport::load(&arguments),
         Command::Import(arguments) => transport::import(&arguments),
         Command::Run(arguments) => container::run(&arguments, paint),
-        Command::Doctor => doctor::run(paint),
+        Command::Doctor => doctor::run(results),
         Command::Completion(arguments) => {
             let mut script = Vec::new();
             clap_complete::generate(arguments.shell, &mut Arguments::command(), "layercake", &mut script);

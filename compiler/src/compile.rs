@@ -7,7 +7,7 @@ use crate::freeze::freeze;
 use crate::graph::Graph;
 use crate::lint::{self, Config};
 use crate::parse::Parsed;
-use crate::passes::optimize;
+use crate::passes::{is_default, optimize};
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::request::{BaseRequest, Bases, Request};
@@ -44,12 +44,12 @@ impl Compilation {
     }
 }
 
-/// Compiles a Dockerfile with all optimizer passes.
+/// Compiles a Dockerfile with the optimizer's passes that run where nobody says anything.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file. Warnings are among them.
 pub fn compile(parsed: &Parsed, request: &Request, bases: &Bases) -> Result<Outcome, Vec<Diagnostic>> {
-    compile_with(parsed, request, bases, &|_| true)
+    compile_with(parsed, request, bases, &is_default)
 }
 
 /// Compiles a Dockerfile with those optional passes of which `wants` says so by name.
@@ -92,10 +92,14 @@ pub enum Checked {
 #[must_use]
 pub fn check(parsed: &Parsed, request: &Request, bases: &Bases) -> Checked {
     let extent = if request.target.is_some() { Extent::Target } else { Extent::AllStages };
-    match analyze(parsed, request, bases, extent) {
+    let config = match Config::of(parsed, request.build_arg(CHECK)) {
+        Ok(config) => config,
+        Err(error) => return Checked::Findings(vec![*error]),
+    };
+    match analyze_with(&config, parsed, request, bases, extent) {
         Ok((Resolution::NeedsBases(requests), _)) => Checked::NeedsBases(requests),
         Ok((Resolution::Resolved { program, .. }, warnings)) => {
-            Checked::Findings(with_advice(parsed, request, &program, warnings))
+            Checked::Findings(with_advice(&config, parsed, request, &program, warnings))
         }
         Err(findings) => {
             // That warnings are errors is for those who build; who lints sees the warnings anyway.
@@ -107,15 +111,14 @@ pub fn check(parsed: &Parsed, request: &Request, bases: &Bases) -> Checked {
 
 /// The warnings and our own advice, as far as the file wants to see it.
 fn with_advice(
+    config: &Config,
     parsed: &Parsed,
     request: &Request,
     program: &Program,
     mut findings: Vec<Diagnostic>,
 ) -> Vec<Diagnostic> {
     let mut advice = lint::advise(parsed, program, request);
-    if let Ok(config) = Config::of(parsed, request.build_arg(CHECK)) {
-        config.filter(&parsed.ast, &mut advice);
-    }
+    config.filter(&parsed.ast, &mut advice);
     findings.extend(advice);
     findings.sort_by_key(|finding| finding.span().map_or(0, |span| span.start));
     findings
@@ -132,6 +135,16 @@ pub(crate) fn analyze(
     extent: Extent,
 ) -> Result<(Resolution, Vec<Diagnostic>), Vec<Diagnostic>> {
     let config = Config::of(parsed, request.build_arg(CHECK)).map_err(|error| vec![*error])?;
+    analyze_with(&config, parsed, request, bases, extent)
+}
+
+fn analyze_with(
+    config: &Config,
+    parsed: &Parsed,
+    request: &Request,
+    bases: &Bases,
+    extent: Extent,
+) -> Result<(Resolution, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let resolution = resolve(parsed, request, bases, extent, &mut findings);
     config.filter(&parsed.ast, &mut findings);

@@ -7,7 +7,7 @@ use petgraph::Direction;
 use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, HistoryEntry, Node};
 use crate::plan::{PLAN_VERSION, Plan, PlannedHistory, PlannedImage, Step, StepId};
 
 /// Freezes a graph of which every node is needed.
@@ -35,7 +35,12 @@ pub fn freeze(mut graph: Graph) -> Plan {
         steps.push(Step { id: number(*node), operation, inputs, origin });
     }
     let history = graph.image.history.into_iter();
-    let history = history.map(|(entry, node)| PlannedHistory { entry, step: node.map(number) }).collect();
+    let history = history.map(|HistoryEntry { entry, node, joined }| PlannedHistory {
+        entry,
+        step: node.map(number),
+        joined: joined.into_iter().map(number).collect(),
+    });
+    let history = history.collect();
     Plan {
         version: PLAN_VERSION,
         target: graph.target,

@@ -57,7 +57,18 @@ pub struct ImageDocuments {
     /// The author.
     pub author: Option<String>,
     /// What follows the base's history.
-    pub history: Vec<(History, Option<NodeIndex>)>,
+    pub history: Vec<HistoryEntry>,
+}
+
+/// An entry of the history.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// What it says.
+    pub entry: History,
+    /// The operation that makes its layer; `None` exactly where it has none.
+    pub node: Option<NodeIndex>,
+    /// Operations before that one, in order, whose changes lie in the same layer.
+    pub joined: Vec<NodeIndex>,
 }
 
 impl Graph {
@@ -90,6 +101,7 @@ impl Graph {
         };
         moved(&mut self.result);
         self.image.base.as_mut().map(moved);
-        self.image.history.iter_mut().filter_map(|(_, node)| node.as_mut()).for_each(moved);
+        let history = self.image.history.iter_mut();
+        history.flat_map(|entry| entry.node.iter_mut().chain(&mut entry.joined)).for_each(moved);
     }
 }

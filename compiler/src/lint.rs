@@ -26,5 +26,6 @@ pub(crate) mod variables;
 pub use advice::Advice;
 pub(crate) use advice::advise;
 pub use config::{Config, InvalidCheck};
+pub use installer::{Fetched, fetches};
 pub use rule::Rule;
 pub use secrets::is_secret;

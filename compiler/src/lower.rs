@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
 use crate::address::redact;
-use crate::graph::{Graph, ImageDocuments, Node, Slot};
+use crate::graph::{Graph, HistoryEntry, ImageDocuments, Node, Slot};
 use crate::oci::History;
 use crate::operation::Operation;
 use crate::plan::Origin;
@@ -118,7 +118,7 @@ impl<'p> Lowering<'p> {
         let entries = chain.iter().rev().flat_map(|stage| {
             stage.history.iter().map(|entry| {
                 let node = entry.statement.map(|statement| self.stages[&stage.id].statements[statement]);
-                (History::clone(&entry.entry), node)
+                HistoryEntry { entry: History::clone(&entry.entry), node, joined: Vec::new() }
             })
         });
         ImageDocuments {

@@ -113,6 +113,10 @@ pub struct Git {
     /// Whether `checksum` is fetched as it is, without asking where the reference is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fetch_by_commit: bool,
+    /// What is read of the tree: paths below its root without slashes at their ends, sorted, of which none lies in another.
+    /// What links among it lead to belongs to it. Empty: everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
 }
 
 /// When the files of a [`Git`] say that they were changed.
@@ -159,6 +163,26 @@ pub struct Copy {
     pub link: bool,
     /// `--exclude` patterns, in order.
     pub exclude: Vec<String>,
+    /// What of the tree below decides whether it is done again.
+    #[serde(default, skip_serializing_if = "Below::is_whole")]
+    pub below: Below,
+}
+
+/// What a [`struct@Copy`] depends on of the tree that it goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Below {
+    /// The whole tree.
+    #[default]
+    Whole,
+    /// What the copy looks at: the way to its destination, what it meets there, and whom `--chown` names.
+    Way,
+}
+
+impl Below {
+    fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
 }
 
 /// One source of a [`struct@Copy`].

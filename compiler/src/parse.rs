@@ -60,7 +60,7 @@ pub const MAX_SOURCE: usize = 16 << 20;
 #[must_use]
 pub fn parse(source: &str) -> Parsed {
     if source.len() > MAX_SOURCE {
-        let message = format!("the Dockerfile is larger than {MAX_SOURCE} bytes");
+        let message = format!("the Dockerfile has more than {} MiB", MAX_SOURCE >> 20);
         let error = Diagnostic::about_request(Code::TooLarge, message);
         let error = error.help("put what is large into files of the context, and `COPY` or mount them");
         return Parsed { source: Source::new(""), ast: Ast::default(), diagnostics: vec![error] };

@@ -4,6 +4,8 @@
 
 mod dedup;
 mod detach;
+mod merge;
+mod project;
 mod prune;
 
 use crate::graph::Graph;
@@ -29,25 +31,39 @@ pub struct Pass {
 pub enum Level {
     /// What every plan needs, and cannot be turned off: each step of a plan is needed.
     Needed,
-    /// What costs next to nothing and never makes a build wait for more.
-    Cheap,
-    /// All that is known to be right.
+    /// All of which nobody sees anything in the image.
     #[default]
-    Full,
+    Unseen,
+    /// What is seen in the image too, though its files are the same.
+    Seen,
 }
 
 /// All passes, in the order in which they run.
 pub const PIPELINE: &[Pass] = &[
-    Pass { name: "dedup", summary: "shares equal operations across stages", level: Level::Cheap, run: dedup::run },
+    Pass { name: "dedup", summary: "shares equal operations across stages", level: Level::Unseen, run: dedup::run },
     // After `dedup`, which looks at inputs before what uses them by going through the nodes in the order of the file.
     Pass {
         name: "detach",
-        summary: "lets linked copies begin before the tree that they go on is there",
-        level: Level::Full,
+        summary: "makes copies independent of the tree that they go on",
+        level: Level::Unseen,
         run: detach::run,
     },
     // After all that may leave operations that nothing uses any more. Every step of a plan is needed.
     Pass { name: "prune", summary: "drops what the target does not need", level: Level::Needed, run: prune::run },
+    // After `prune`: what is not needed reads nothing.
+    Pass {
+        name: "project",
+        summary: "narrows git repositories to the paths that are read",
+        level: Level::Unseen,
+        run: project::run,
+    },
+    // Of the steps that are left, whatever made them so.
+    Pass {
+        name: "merge",
+        summary: "puts neighbouring copies and folders into one layer",
+        level: Level::Seen,
+        run: merge::run,
+    },
 ];
 
 impl Pass {
@@ -98,6 +114,12 @@ fn chosen<'p>(passes: &'p [Pass], wants: &dyn Fn(&str) -> bool) -> impl Iterator
     passes.iter().filter(move |pass| pass.is_mandatory() || wants(pass.name))
 }
 
+/// Whether a pass runs where nobody says anything.
+#[must_use]
+pub fn is_default(name: &str) -> bool {
+    by_name(name).is_some_and(|pass| pass.level <= Level::default())
+}
+
 /// The name of a pass that may have been meant.
 #[must_use]
 pub fn near(name: &str) -> Option<&'static str> {
@@ -131,7 +153,7 @@ mod tests {
         let drops_the_result = Pass {
             name: "eager",
             summary: "drops too much",
-            level: Level::Full,
+            level: Level::Unseen,
             run: |graph| drop(graph.nodes.remove_node(graph.result)),
         };
         let program = program("FROM scratch\nWORKDIR /a\n");
@@ -146,12 +168,14 @@ mod tests {
         let program = program(
             "FROM scratch AS a\nWORKDIR /x\nFROM scratch AS b\nWORKDIR /x\nFROM scratch\nCOPY --from=a /x /\nCOPY --from=b /x /\n",
         );
-        let [dedup, prune] = [by_name("dedup").unwrap(), by_name("prune").unwrap()];
+        let [dedup, detach, prune] = ["dedup", "detach", "prune"].map(|name| by_name(name).unwrap());
         let (lowered, deduped) = before_and_after(&program, dedup, &|_| true).unwrap();
         assert_eq!(lowered.to_string(), lower(&program).to_string());
-        let (before, after) = before_and_after(&program, prune, &|_| true).unwrap();
+        let (before, detached) = before_and_after(&program, detach, &|_| true).unwrap();
         assert_eq!(before.to_string(), deduped.to_string());
-        assert_eq!(after.to_string(), optimize(&program, &|_| true).unwrap().to_string());
+        let (before, after) = before_and_after(&program, prune, &|_| true).unwrap();
+        assert_eq!(before.to_string(), detached.to_string());
+        assert_eq!(after.to_string(), optimize(&program, &is_default).unwrap().to_string());
         let (before, _) = before_and_after(&program, prune, &|_| false).unwrap();
         assert_eq!(before.to_string(), lowered.to_string());
     }

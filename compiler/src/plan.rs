@@ -5,14 +5,18 @@ mod cost;
 mod diagram;
 mod dot;
 mod forecast;
+mod geometry;
 mod html;
 mod layout;
 mod mermaid;
+mod names;
+mod route;
 mod svg;
 pub(crate) mod text;
 
 pub use cost::Costs;
 pub use forecast::{Expected, Forecast, Outlook, Span, spoken};
+pub use names::Names;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +24,10 @@ use crate::oci::{ContainerConfig, History};
 use crate::operation::Operation;
 use crate::platform::Platform;
 
-/// The version of the plan's serialized form; it grows when a reader of the old form would go wrong.
-pub const PLAN_VERSION: u32 = 1;
+/// The version of the forms that a plan is written in; it grows when a reader of the old ones would go wrong.
+///
+/// 2: the text calls steps by name, and has no lines.
+pub const PLAN_VERSION: u32 = 2;
 
 /// A build, decided: nothing in it depends on a variable, a base image's configuration or the order of evaluation.
 ///
@@ -80,6 +86,13 @@ pub struct Origin {
     pub name: String,
 }
 
+impl PlannedHistory {
+    /// The steps whose changes lie in its layer, in order.
+    pub fn steps(&self) -> impl Iterator<Item = StepId> {
+        self.joined.iter().copied().chain(self.step)
+    }
+}
+
 /// The documents of the image that a plan makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedImage {
@@ -101,4 +114,8 @@ pub struct PlannedHistory {
     pub entry: History,
     /// The step that makes its layer; `None` exactly where `entry.empty_layer`.
     pub step: Option<StepId>,
+    /// Steps before that one, in order, whose changes lie in the same layer. What each changes is added to what those before it
+    /// changed: none of them removes anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<StepId>,
 }

@@ -5,6 +5,7 @@
 
 mod budget;
 mod config;
+mod contexts;
 mod epoch;
 mod expand;
 mod globals;
@@ -84,6 +85,7 @@ pub(crate) fn resolve(
     };
     let escape = parsed.ast.escape.character();
     let globals = globals::resolve(&parsed.ast, &stages, request, target_name, findings)?;
+    contexts::check(&stages, request, findings)?;
     let headers = header::resolve(&stages, request, &globals, escape, findings);
     let source_date_epoch = epoch::resolve(request, &globals, &headers, findings);
     let target = target(request, &headers, findings);

@@ -8,7 +8,7 @@
 //! 6. Paths that have to be absolute are.
 //! 7. The result, the base and the steps of the history are nodes of the graph; the base is an image.
 //! 8. What is stacked is a step on the empty tree.
-//! 9. An entry of the history has a node exactly where it has a layer.
+//! 9. An entry of the history has a node exactly where it has a layer; nothing lies in a layer that is not there.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, HistoryEntry};
 use crate::operation::{MountKind, Operation};
 
 /// An invariant that does not hold: a bug of the compiler.
@@ -114,12 +114,15 @@ fn documents(graph: &Graph) -> Result<(), Violation> {
             return fail(Some(base), "the base is no image");
         }
     }
-    for (entry, node) in &graph.image.history {
+    for HistoryEntry { entry, node, joined } in &graph.image.history {
         if entry.empty_layer == node.is_some() {
             return fail(*node, "an entry of the history has a node but no layer, or the other way round");
         }
-        if node.is_some_and(|node| !graph.nodes.contains_node(node)) {
-            return fail(*node, "a step of the history is no node");
+        if entry.empty_layer && !joined.is_empty() {
+            return fail(joined.first().copied(), "what is joined lies in no layer");
+        }
+        if let Some(absent) = node.iter().chain(joined).find(|node| !graph.nodes.contains_node(**node)) {
+            return fail(Some(*absent), "a step of the history is no node");
         }
     }
     Ok(())
@@ -214,7 +217,7 @@ mod tests {
             base: None,
             config: ContainerConfig::default(),
             author: None,
-            history: vec![(History::default(), Some(folder))],
+            history: vec![HistoryEntry { entry: History::default(), node: Some(folder), joined: Vec::new() }],
         };
         let platform = Platform::new("linux", "amd64", "");
         (Graph { nodes, target: "0".to_owned(), platform, result: folder, image }, scratch, folder)
@@ -223,13 +226,13 @@ mod tests {
     #[test]
     fn what_breaks_a_graph_is_named_and_the_graph_is_shown() {
         let (mut graph, _, _) = graph();
-        graph.image.history[0].1 = None;
+        graph.image.history[0].node = None;
         let broken = sound(graph, Maker::Pass("eager")).expect_err("an entry has lost its step").to_string();
         assert_eq!(
             broken,
             "the pass `eager` has made a malformed graph: an entry of the history has a node but no layer, or the other way \
              round\n\ngraph: `0` for linux/amd64\n\n%0 = scratch\n\n%1 = make-dir %0\n    path      /a\n\nimage %1\n\n\
-             history\n    -     \n"
+             history\n    -  \n"
         );
         let (mut graph, scratch, folder) = self::graph();
         connect(&mut graph, folder, scratch, 7);
@@ -242,12 +245,13 @@ mod tests {
         let (sound, scratch, folder) = graph();
         assert_eq!(verify(&sound), Ok(()));
 
-        let faults: [fn(&mut Graph, NodeIndex, NodeIndex); 6] = [
+        let faults: [fn(&mut Graph, NodeIndex, NodeIndex); 7] = [
             |graph, scratch, folder| connect(graph, folder, scratch, 0),
             |graph, scratch, folder| connect(graph, scratch, folder, 0),
             |graph, scratch, folder| connect(graph, scratch, folder, 1),
             |graph, scratch, _| graph.image.base = Some(scratch),
-            |graph, _, _| graph.image.history[0].1 = None,
+            |graph, _, _| graph.image.history[0].node = None,
+            |graph, _, _| graph.image.history[0].joined.push(NodeIndex::end()),
             |graph, _, folder| drop(graph.nodes.remove_node(folder)),
         ];
         for fault in faults {

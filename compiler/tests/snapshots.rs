@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(clippy::disallowed_methods, reason = "a test may read files")]
 
+#[path = "support/picture.rs"]
+mod picture;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +13,12 @@ use std::time::Duration;
 
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::lint::Advice;
-use layercake_compiler::plan::{Expected, Forecast, Outlook};
+use layercake_compiler::passes::{PIPELINE, before_and_after};
+use layercake_compiler::plan::{Expected, Forecast, Names, Outlook, Plan};
 use layercake_compiler::platform::Platform;
 use layercake_compiler::{
-    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile, lower,
-    parse,
+    BaseImage, Bases, Checked, Compilation, Diagnostic, Outcome, Parsed, Request, Severity, check, compile,
+    git_context, lower, parse,
 };
 
 #[test]
@@ -24,10 +28,69 @@ fn plans() {
         let plan = compilation.plan;
         snapshot("plan", &name, &plan.to_string());
         let json = serde_json::to_string(&plan).unwrap();
+        // What was left out on purpose, passwords, is all that is not there again.
+        let read: Plan = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), json, "{name}: a plan that was read is another");
+        assert_eq!(picture::tangled(&plan.to_svg(None)), None, "{name}");
+        assert!(plan.to_html(None) == plan.to_html(None), "{name}: a page is another each time");
         for written in [json, plan.to_dot(None), plan.to_mermaid(None), plan.to_html(None)] {
             assert!(!written.contains("hunter2"), "{name}: the password of an address is shown");
         }
     }
+}
+
+/// What a review shows of a change is the change: a step that comes, a comment or another stage leave the rest as it was.
+#[test]
+fn a_step_that_comes_does_not_rename_the_others() {
+    let text = "FROM golang AS build\nWORKDIR /src\nCOPY go.mod ./\nRUN go mod download\nCOPY . .\nRUN --mount=type=cache,target=/c go build\n\
+        FROM alpine\nRUN apk add curl\nCOPY --from=build /out/app /bin/app\n";
+    let lines = |text: &str| -> Vec<String> {
+        compiled(text, &request()).unwrap().plan.to_string().lines().map(str::to_owned).collect()
+    };
+    let plan = lines(text);
+    let gone = |other: &str| -> Vec<String> {
+        let other = lines(other);
+        plan.iter().filter(|line| !other.contains(line)).cloned().collect()
+    };
+    assert_eq!(gone(&text.replace("WORKDIR", "# why\n\nWORKDIR")), [""; 0]);
+    let with_step = gone(&text.replace("COPY go.mod", "RUN make tools\nCOPY go.mod"));
+    assert_eq!(with_step, ["%build.go.mod = copy %build.src <- %context"]);
+    let with_stage =
+        gone(&text.replace("FROM alpine", "FROM busybox AS check\nRUN check\nFROM alpine\nCOPY --from=check /ok /"));
+    assert_eq!(with_stage, ["plan 2: `1` for linux/amd64", "%apk = run %alpine"]);
+    // Another command keeps the name, if it is the same program.
+    assert_eq!(
+        gone(&text.replace("apk add curl", "apk add curl jq")).len(),
+        3,
+        "what it is for, its command and its history"
+    );
+}
+
+#[test]
+fn steps_are_called_by_what_they_do() {
+    let text = "FROM registry.example.org:5000/team/base:1@sha256:0123456789012345678901234567890123456789012345678901234567890123 AS b\n\
+        WORKDIR /w\nRUN set -eux; apt-get update\nRUN A=1 B=2 /usr/bin/make all\nRUN [\"/opt/tool\", \"-c\"]\nRUN apt-get update\n\
+        COPY . .\nCOPY *.c /x/\nCOPY a/b/ /x/\nADD https://example.org/f.tar.gz /\nRUN <<EOF\ncd /\nls\nEOF\nCOPY ä☃ /\n";
+    let plan = compiled(text, &request()).unwrap().plan;
+    let names = Names::of(&plan.steps);
+    let called: Vec<&str> = plan.steps.iter().map(|step| names.name(step.id)).collect();
+    let expected = [
+        "%base",
+        "%b.w",
+        "%b.apt-get",
+        "%b.make",
+        "%b.tool",
+        "%b.apt-get-2",
+        "%context",
+        "%b.w-2",
+        "%b.c",
+        "%b.b",
+        "%http-f.tar.gz",
+        "%b.f.tar.gz",
+        "%b.ls",
+        "%b.ä",
+    ];
+    assert_eq!(called, expected);
 }
 
 /// What a Dockerfile goes through on its way to a plan.
@@ -74,8 +137,45 @@ fn pictures() {
         {
             snapshot("picture", &format!("{name}-{language}"), &picture);
         }
-        assert!(plan.to_html(None).contains(&plan.to_svg(None)), "the page shows the picture");
+        let page = plan.to_html(None);
+        let missing = lines_of(&plan.to_svg(None)).find(|line| !page.contains(*line)).map(str::to_owned);
+        assert_eq!(missing, None, "the page shows the picture");
     }
+}
+
+/// A fixture is named after the pass that it is about, and begins with `not-` where that must change nothing.
+#[test]
+fn passes() {
+    use layercake_compiler::NamedContext::Git;
+    let repository = |address: &str| Git(git_context(address).unwrap().unwrap());
+    let contexts = [
+        ("repo", repository("https://example.org/repo.git#main:part")),
+        ("kept", repository("https://example.org/kept.git?keep-git-dir=true")),
+    ];
+    let named_contexts = contexts.into_iter().map(|(name, context)| (name.to_owned(), context)).collect();
+    let request = Request { named_contexts, ..request() };
+    let mut fired = std::collections::BTreeSet::new();
+    for (name, text) in fixtures("pass") {
+        let about = name.strip_prefix("not-").unwrap_or(&name);
+        let pass = PIPELINE.iter().find(|pass| about.starts_with(pass.name)).unwrap();
+        let program = compiled(&text, &request).unwrap().program;
+        // Everything before it has run: those that need it are told apart from those that do not.
+        let (before, after) = before_and_after(&program, pass, &|_| true).unwrap();
+        let (before, text) = (before.to_string(), after.to_string());
+        if name == about {
+            assert_ne!(before, text, "{name}: the pass changes nothing");
+            fired.insert(pass.name);
+            snapshot("pass", &name, &text);
+        } else {
+            assert_eq!(before, text, "{name}: the pass changes something");
+        }
+        let mut again = after;
+        pass.run(&mut again);
+        assert_eq!(again.to_string(), text, "{name}: the second run changes something");
+    }
+    // What `prune` would drop is not even lowered, unless a pass before it leaves something.
+    let optional = PIPELINE.iter().filter(|pass| !pass.is_mandatory());
+    assert_eq!(fired, optional.map(|pass| pass.name).collect(), "every pass has a fixture that fires");
 }
 
 /// What is expected of a build stands beside the plan's text, and in the pictures.
@@ -107,7 +207,15 @@ fn forecasts() {
         snapshot("forecast", language, &picture);
     }
     let page = plan.to_html(some);
-    assert!(page.contains(&plan.to_svg(some)) && page.contains(&forecast.summary(&plan)), "the page shows both");
+    for words in ["<dt>Misses</dt><dd>1 ", "<dt>Unknown</dt><dd>4 ", "<b>miss</b> no record of this key", "with 2 jobs"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+/// The lines between the boxes of a picture.
+fn lines_of(svg: &str) -> impl Iterator<Item = &str> {
+    svg.lines().filter(|line| line.starts_with("<path class=\"edge"))
 }
 
 #[test]

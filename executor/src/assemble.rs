@@ -78,23 +78,32 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
     let store = site.store;
     let base = plan.image.base.map(|step| base(plan, step.index(), site.bases)).transpose()?;
     let made = |index: usize| products[index].made().expect("only steps that change trees have a history");
-    let steps = || plan.image.history.iter().filter_map(|history| history.step);
-    let folders: Vec<ContentId> = steps().map(|step| made(step.index()).change.folder).collect();
+    let layers = || plan.image.history.iter().filter(|history| history.step.is_some());
+    let folders = layers().map(|history| history.steps().map(|step| made(step.index()).change.folder).collect());
+    let folders: Vec<Folders> = folders.collect();
     let mut packed = HashMap::new();
-    for (step, folder) in steps().zip(&folders).filter(|(_, folder)| !store.has_folder(folder)) {
-        match site.caches.blob(store, folder, how.layers, site.listener)? {
+    for (history, parts) in layers().zip(&folders).filter(|(_, parts)| parts.iter().any(|part| !store.has_folder(part))) {
+        let elsewhere = match parts.as_slice() {
+            [folder] => site.caches.blob(store, folder, how.layers, site.listener)?,
+            _ => None,
+        };
+        match elsewhere {
             // It stays where it is until somebody needs it.
-            Some(blob) => drop(packed.insert(*folder, blob)),
-            None => drop(products[step.index()].tree().map(|tree| site.folders(tree)).transpose()?),
+            Some(blob) => drop(packed.insert(parts.clone(), blob)),
+            None => {
+                for tree in history.steps().filter_map(|step| products[step.index()].tree()) {
+                    site.folders(tree)?;
+                }
+            }
         }
     }
-    let here: Vec<ContentId> = folders.iter().filter(|folder| !packed.contains_key(*folder)).copied().collect();
+    let here: Vec<Folders> = folders.iter().filter(|parts| !packed.contains_key(*parts)).cloned().collect();
     packed.extend(pack(store, &here, how.layers)?);
 
     let mut layers = base.map_or_else(|| Ok(Vec::new()), |base| base_layers(base, store, how))?;
     let mut diff_ids = base.map_or_else(Vec::new, |base| base.config.rootfs.diff_ids.clone());
-    for folder in &folders {
-        let layer = &packed[folder];
+    for parts in &folders {
+        let layer = &packed[parts];
         layers.push(of_family(how.family, &described(layer)));
         diff_ids.push(layer.diff_id);
     }
@@ -140,18 +149,24 @@ fn base<'a>(plan: &Plan, index: usize, bases: &'a Bases) -> Result<&'a LocalImag
     bases.get(&key).ok_or_else(|| Error::UnknownBase(image.reference.clone()))
 }
 
-/// Packs each folder once. On plain threads, since each waits for the claim on its folder; what they compute is on rayon's.
-fn pack(store: &Store, folders: &[ContentId], options: Options) -> Result<HashMap<ContentId, LayerBlob>, Error> {
+/// The folders of which a layer is made, lowest first: mostly one.
+type Folders = Vec<ContentId>;
+
+/// Packs each layer once. On plain threads, since each waits for the claim on its folder; what they compute is on rayon's.
+fn pack(store: &Store, folders: &[Folders], options: Options) -> Result<HashMap<Folders, LayerBlob>, Error> {
     let mut unique = folders.to_vec();
     unique.sort_unstable();
     unique.dedup();
     let (next, packed) = (AtomicUsize::new(0), Mutex::new(Ok(HashMap::new())));
     let work = || {
         while let Some(folder) = unique.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = blob::make(store, folder, options);
+            let result = match folder.as_slice() {
+                [folder] => blob::make(store, folder, options),
+                several => blob::make_joined(store, several, options),
+            };
             let mut packed = packed.lock().unwrap_or_else(PoisonError::into_inner);
             match (packed.as_mut(), result) {
-                (Ok(packed), Ok(layer)) => drop(packed.insert(*folder, layer)),
+                (Ok(packed), Ok(layer)) => drop(packed.insert(folder.clone(), layer)),
                 (Ok(_), Err(error)) => *packed = Err(error.into()),
                 (Err(_), _) => return,
             }

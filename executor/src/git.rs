@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod error;
 mod process;
+mod projection;
 mod reference;
 mod remote;
 mod repository;

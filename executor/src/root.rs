@@ -68,6 +68,19 @@ impl Root {
     /// # Errors
     /// If the path leads through too many links, or a folder on it cannot be searched.
     pub fn resolve(&self, path: &Path, last: LastLink) -> io::Result<PathBuf> {
+        self.resolve_noting(path, last, |_, _| Ok(()))
+    }
+
+    /// The same; `note` is told each path that is looked at, all free of links, and what is there.
+    ///
+    /// # Errors
+    /// As [`Root::resolve`], and what `note` fails with.
+    pub fn resolve_noting(
+        &self,
+        path: &Path,
+        last: LastLink,
+        mut note: impl FnMut(&Path, Option<&Stat>) -> io::Result<()>,
+    ) -> io::Result<PathBuf> {
         let mut rest: Vec<OsString> = components(path);
         let mut resolved = PathBuf::new();
         let mut links = 0;
@@ -77,8 +90,12 @@ impl Root {
                 continue;
             }
             let next = resolved.join(&name);
-            let is_link = (last == LastLink::Follow || !rest.is_empty())
-                && self.stat(&next)?.is_some_and(|stat| kind(&stat) == FileType::Symlink);
+            let mut is_link = false;
+            if last == LastLink::Follow || !rest.is_empty() {
+                let found = self.stat(&next)?;
+                note(&next, found.as_ref())?;
+                is_link = found.is_some_and(|stat| kind(&stat) == FileType::Symlink);
+            }
             if !is_link {
                 resolved = next;
                 continue;

@@ -81,6 +81,7 @@ fn of(remote: String) -> Git {
         submodules: true,
         mtime: Mtime::Checkout,
         fetch_by_commit: false,
+        paths: Vec::new(),
     }
 }
 

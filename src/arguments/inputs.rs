@@ -81,7 +81,8 @@ pub struct Inputs {
     /// `mode=max` (all steps, not only those of the image), `compression=gzip|zstd|none`, `ignore-error=true`.
     #[arg(long, value_name = "DESTINATION")]
     pub cache_to: Vec<String>,
-    /// How much to optimize: `-O0` is what every plan needs, `-O2` all passes [default: 2].
+    /// How much to optimize: `-O0` is what every plan needs, `-O1` all that does not show in the image, `-O2` all passes
+    /// [default: 1].
     #[arg(short = 'O', value_name = "LEVEL", value_parser = ["0", "1", "2"])]
     pub optimize: Option<String>,
     /// Turn a pass on or off, whatever the level is; `layercake compile --help` lists them. May be given again.

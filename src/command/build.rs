@@ -22,7 +22,6 @@ use layercake_executor::remote::export::Source;
 use layercake_executor::{namespace, op};
 
 use super::inputs::{self, Fetching, Inputs, Resolver};
-use super::registry::client_unless;
 use super::{call, lock};
 use crate::arguments::build::Build;
 use crate::failure::Failure;
@@ -53,15 +52,13 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     namespace::enter()?;
     let mut inputs = Inputs::read(&arguments.inputs, &Fetching { settings: &settings, show, paint })?;
     inputs.locking(&arguments.locking, &arguments.inputs)?;
-    let store = inputs::open_store(&settings)?;
+    let resolver = Resolver::open(&arguments.inputs, &settings)?;
+    let (mut compilation, bases) = inputs.compile(&resolver, paint)?;
+    let Resolver { store, client, .. } = resolver;
     let git = inputs::git_client(&arguments.inputs, &store)?;
-    let client = client_unless(arguments.inputs.offline, &settings);
-    let freshness = inputs::freshness(&arguments.inputs);
-    let (mut compilation, bases) =
-        inputs.compile(&Resolver { store: &store, client: client.as_ref(), freshness }, paint)?;
     if arguments.locking.lock {
         let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
-        lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?;
+        inputs.lock = Some(lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?);
     }
     let plan = &compilation.plan;
     let epoch = compilation.program.source_date_epoch;
@@ -92,13 +89,13 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     };
     let products = materialize(plan, &site);
     let subject = inputs::subject(&arguments.inputs);
-    let kept = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs));
-    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
-    if let Err(error) = kept {
-        // The image is no worse for it.
+    let kept = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs, plan));
+    // The image is no worse for it. Where there is none, that says enough.
+    if let (Err(error), Ok(_)) = (kept, &products) {
         let text = format!("{} `layercake explain` will not know of this build: {error}\n", paint.yellow("note:"));
         streams::tell(&text);
     }
+    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
 
     let mut images = Vec::new();
     for output in &outputs {

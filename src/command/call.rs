@@ -6,8 +6,7 @@ use layercake_compiler::subrequest::{Argument, Credential, Outline, OutlineOutco
 use serde::Serialize;
 
 use super::check;
-use super::inputs::{Fetching, Inputs, Resolver, freshness, open_store, project};
-use super::registry::client_unless;
+use super::inputs::{Fetching, Inputs, Resolver, project};
 use crate::arguments::build::CheckFormat;
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
@@ -52,9 +51,7 @@ pub fn run(question: &str, arguments: &arguments::Inputs, paint: Paint) -> Resul
 fn ask_outline(arguments: &arguments::Inputs, paint: Paint) -> Result<Outline, Failure> {
     let settings = Settings::read(project(arguments))?;
     let inputs = Inputs::read(arguments, &Fetching::new(&settings, paint))?;
-    let store = open_store(&settings)?;
-    let client = client_unless(arguments.offline, &settings);
-    let resolver = Resolver { store: &store, client: client.as_ref(), freshness: freshness(arguments) };
+    let resolver = Resolver::open(arguments, &settings)?;
     let answer =
         inputs.until_done(&resolver, paint, |bases| match outline(&inputs.parsed, &inputs.request, bases) {
             Ok(OutlineOutcome::NeedsBases(requests)) => Err(requests),

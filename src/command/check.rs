@@ -7,8 +7,7 @@ use layercake_compiler::source::Source;
 use layercake_compiler::{Bases, Checked, Code, Diagnostic, Severity, check};
 use serde_json::{Value, json};
 
-use super::inputs::{Fetching, Inputs, Resolver, freshness, open_store, project};
-use super::registry::client_unless;
+use super::inputs::{Fetching, Inputs, Resolver, project};
 use crate::arguments::build::{Check, CheckFormat};
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
@@ -60,9 +59,7 @@ fn findings(
     settings: &Settings,
     paint: Paint,
 ) -> Result<Vec<Diagnostic>, Failure> {
-    let store = open_store(settings)?;
-    let client = client_unless(arguments.offline, settings);
-    let resolver = Resolver { store: &store, client: client.as_ref(), freshness: freshness(arguments) };
+    let resolver = Resolver::open(arguments, settings)?;
     inputs.until_done(&resolver, paint, |bases: &Bases| match check(&inputs.parsed, &inputs.request, bases) {
         Checked::NeedsBases(requests) => Err(requests),
         Checked::Findings(findings) => Ok(findings),

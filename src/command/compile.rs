@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::predict::Predicted;
 use super::inputs::{Fetching, Inputs, Resolver};
-use super::{lock, registry};
+use super::lock;
 use crate::arguments::build::{Compile, Emit, PlanFormat};
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -40,15 +40,12 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
         inputs.tell(&inputs.parsed.diagnostics, paint);
         return emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source));
     }
-    let store = super::inputs::open_store(&settings)?;
-    let client = registry::client_unless(arguments.inputs.offline, &settings);
-    let freshness = super::inputs::freshness(&arguments.inputs);
-    let resolver = Resolver { store: &store, client: client.as_ref(), freshness };
+    let resolver = Resolver::open(&arguments.inputs, &settings)?;
     let (mut compilation, bases) = inputs.compile(&resolver, paint)?;
     if arguments.locking.lock {
-        let git = super::inputs::git_client(&arguments.inputs, &store)?;
-        let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
-        lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?;
+        let git = super::inputs::git_client(&arguments.inputs, &resolver.store)?;
+        let servers = lock::Servers { store: &resolver.store, client: resolver.client.as_ref(), git: &git };
+        inputs.lock = Some(lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?);
     }
     if let Some(pass) = &arguments.before_after {
         return output::result(&work_of(pass, &compilation, &|name| inputs.passes.wants(name), paint)?);
@@ -69,7 +66,7 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
             } else {
                 None
             };
-            print(arguments.format, &compilation, &inputs, predicted.as_ref())
+            print(arguments.format, &compilation, &inputs, predicted.as_ref(), paint)
         }
     }
 }
@@ -79,6 +76,7 @@ fn print(
     compilation: &Compilation,
     inputs: &Inputs,
     predicted: Option<&Predicted>,
+    paint: Paint,
 ) -> Result<(), Failure> {
     let plan = &compilation.plan;
     let forecast = predicted.map(|predicted| &predicted.forecast);
@@ -88,9 +86,14 @@ fn print(
         value
     };
     match format {
-        PlanFormat::Text => {
-            output::result(&forecast.map_or_else(|| plan.to_string(), |forecast| plan.to_forecast(forecast)))
-        }
+        PlanFormat::Text => output::result(&match predicted {
+            None => plan.to_string(),
+            Some(predicted) => {
+                let misses = predicted.misses(paint.on_standard_output());
+                let gap = if misses.is_empty() { "" } else { "\n" };
+                format!("{}{gap}{misses}", plan.to_forecast(&predicted.forecast))
+            }
+        }),
         PlanFormat::Json => {
             let mut plan = value();
             plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));

@@ -1,7 +1,11 @@
 //! `explain`: of each step of the last build of these inputs, whether it was a hit, and if not, what has changed.
 
+mod advice;
 mod choice;
-mod text;
+pub(super) mod text;
+pub(super) mod words;
+
+use std::path::Path;
 
 use layercake_cache::Store;
 use layercake_executor::explain::explanation::{self, Error, Explained, State};
@@ -28,7 +32,8 @@ pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
     let steps = explain(&store, &subject)?;
     let chosen = choice.of(&steps)?;
     match arguments.format {
-        ExplainFormat::Text => output::result(&text::render(&chosen, choice.is_all(), paint)),
+        ExplainFormat::Text if choice.is_all() => output::result(&text::whole(&chosen, paint)),
+        ExplainFormat::Text => output::result(&text::chosen(&chosen, paint)),
         ExplainFormat::Json => {
             let steps: Vec<Value> = chosen.iter().map(|explained| in_json(explained)).collect();
             let value = json!({
@@ -40,8 +45,15 @@ pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
 }
 
 fn explain(store: &Store, subject: &Subject) -> Result<Vec<Explained>, Failure> {
-    explanation::explain(store, subject).map(|explanation| explanation.steps).map_err(|error| match error {
+    explanation::explain(store, subject).map_err(|error| match error {
         Error::Store(error) => error.into(),
+        Error::NoBuild(ref wanted, _) if !is_address(&wanted.context) && !Path::new(&wanted.context).is_dir() => {
+            Failure::input(format!("there is no folder `{}`", wanted.context)).help("name the folder that was built")
+        }
+        Error::NoBuild(ref wanted, _) if !is_address(&wanted.file) && !Path::new(&wanted.file).exists() => {
+            Failure::input(format!("there is no Dockerfile `{}`", wanted.file))
+                .help("name the folder that was built, and with `--file` its Dockerfile if that is elsewhere")
+        }
         Error::NoBuild(ref wanted, ref known) => {
             let near = known.iter().find(|known| known.context == wanted.context);
             Failure::input(&error).help(match near {
@@ -51,6 +63,11 @@ fn explain(store: &Store, subject: &Subject) -> Result<Vec<Explained>, Failure> 
         }
         Error::Gone(_) => Failure::environment(error).help("build again: the next explanation knows of that build"),
     })
+}
+
+/// Whether it is not to be looked for on this machine: it is a URL, or came on standard input.
+fn is_address(place: &str) -> bool {
+    place.is_empty() || place.contains("://") || place.starts_with("git@") || place == "-"
 }
 
 /// How builds that are remembered are named.

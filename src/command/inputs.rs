@@ -19,7 +19,7 @@ use layercake_compiler::{
 use layercake_executor::build::site::{self, ContextFolder, Reuse};
 use layercake_executor::git::Client;
 
-pub use bases::{Freshness, Resolver};
+pub use bases::Resolver;
 use passes::Passes;
 pub use passes::named as pass;
 pub use subject::{subject, surroundings};
@@ -121,7 +121,7 @@ impl Inputs {
     ///
     /// # Errors
     /// What is wrong with the Dockerfile, a base image that cannot be had, or what a lock file has to have and has not.
-    pub fn compile(&self, resolver: &Resolver<'_>, paint: Paint) -> Result<(Compilation, site::Bases), Failure> {
+    pub fn compile(&self, resolver: &Resolver, paint: Paint) -> Result<(Compilation, site::Bases), Failure> {
         let mut known = bases::Known::default();
         let compiled = self.ask(resolver, paint, &mut known, |bases| {
             match compile_with(&self.parsed, &self.request, bases, &|name| self.passes.wants(name)) {
@@ -148,7 +148,7 @@ impl Inputs {
     /// If a base image cannot be had.
     pub fn until_done<T>(
         &self,
-        resolver: &Resolver<'_>,
+        resolver: &Resolver,
         paint: Paint,
         attempt: impl Fn(&Bases) -> Result<T, Vec<BaseRequest>>,
     ) -> Result<T, Failure> {
@@ -157,7 +157,7 @@ impl Inputs {
 
     fn ask<T>(
         &self,
-        resolver: &Resolver<'_>,
+        resolver: &Resolver,
         paint: Paint,
         known: &mut bases::Known,
         attempt: impl Fn(&Bases) -> Result<T, Vec<BaseRequest>>,
@@ -220,12 +220,6 @@ pub fn git_client(arguments: &arguments::Inputs, store: &Store) -> Result<Client
 pub fn project(arguments: &arguments::Inputs) -> &Path {
     let context = Path::new(&arguments.context);
     if context.is_dir() { context } else { Path::new(".") }
-}
-
-/// Whether base images in the store are good enough.
-#[must_use]
-pub fn freshness(arguments: &arguments::Inputs) -> Freshness {
-    if arguments.pull { Freshness::Newest } else { Freshness::AsStored }
 }
 
 /// Whether a step may come from the cache.

@@ -96,6 +96,25 @@ impl LockFile {
         self.path.display().to_string()
     }
 
+    /// Whether it is what says what a step of a pinned plan brings.
+    #[must_use]
+    pub fn holds(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Image(image) => {
+                let entry = entry::Image { reference: image.reference.clone(), platform: image.platform.clone() };
+                self.entries.images.contains_key(&entry)
+            }
+            Operation::Git(git) => {
+                let is_of = |commit: &entry::Commit| git.checksum.as_ref() == Some(&commit.commit);
+                git.fetch_by_commit && self.entries.commits.values().any(is_of)
+            }
+            Operation::Http(http) => {
+                http.checksum.is_some() && self.entries.files.get(&entry::url(http)) == http.checksum.as_ref()
+            }
+            _ => false,
+        }
+    }
+
     /// Refuses images that it does not have, if it has to have them all.
     ///
     /// # Errors

@@ -11,10 +11,13 @@ fn each_damage_has_a_message_of_its_own() {
     home.write("ctx/Dockerfile", "FROM scratch\nWORKDIR /a\n");
     home.layercake(["compile", "--lock", "ctx"]).ok();
     let good = home.read("ctx/layercake.lock");
+    let digest = format!("sha256:{:064}", 1);
+    let image = format!("[[image]]\nreference = \"a\"\nplatform = \"linux/amd64\"\ndigest = \"{digest}\"\n");
     for (name, text) in [
         ("other-version", good.replace("version = 1", "version = 7\nnew = true")),
         ("conflict", format!("<<<<<<< ours\n{good}=======\n{good}>>>>>>> theirs\n")),
         ("unknown-table", format!("{good}[[imgae]]\nreference = \"a\"\n")),
+        ("twice", format!("{good}{}", image.repeat(2))),
         ("no-digest", format!("{good}[[image]]\nreference = \"a\"\nplatform = \"linux/amd64\"\ndigest = \"latest\"\n")),
     ] {
         home.write("ctx/layercake.lock", &text);

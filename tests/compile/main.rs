@@ -9,4 +9,5 @@ mod damage;
 mod drift;
 mod emit;
 mod locked;
+mod page;
 mod stored;

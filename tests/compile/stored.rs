@@ -65,7 +65,7 @@ fn a_link_goes_on_leading_to_the_plan() {
 fn what_is_no_plan_of_ours_is_told_apart() {
     let home = home();
     let plan = home.read("ctx/plan");
-    home.write("ctx/plan", plan.replacen("plan 1:", "plan 99:", 1));
+    home.write("ctx/plan", plan.replacen("plan 2:", "plan 99:", 1));
     assert_transcript("compile", "verify-other-version", &home, &verify(&home).exits(2));
     home.write("ctx/plan", "FROM scratch\n");
     assert_transcript("compile", "verify-no-plan", &home, &verify(&home).exits(2));

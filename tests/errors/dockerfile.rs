@@ -61,6 +61,11 @@ fn names_lead_nowhere() {
         2,
         "circle",
     );
+    home.write("ctx/Dockerfile", "FROM scratch AS x\nCOPY --from=a /f /\nCOPY --from=c /f /\n");
+    let contexts = |first, second| ["build", "--build-context", first, "--build-context", second, "ctx"];
+    assert_fails(&home, contexts("a=target:B", "b=target:a"), 2, "contexts-in-a-circle");
+    assert_fails(&home, contexts("a=target:a", "c=target:a"), 2, "context-of-itself");
+    assert_fails(&home, contexts("a=target:x", "c=target:a"), 2, "context-of-its-own-stage");
     home.write("ctx/Dockerfile", "FROM scratch AS builder\nFROM scratch AS tests\n");
     assert_fails(&home, ["build", "--target", "test", "ctx"], 2, "unknown-target");
 }

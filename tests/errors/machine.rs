@@ -91,3 +91,20 @@ fn what_needs_no_namespace_works_without() {
     let Some(ran) = build_after(&home, in_user_namespace(&[]), script) else { return };
     ran.ok();
 }
+
+/// Messages may go to a terminal while results go to a file.
+#[test]
+fn results_in_a_file_are_plain() {
+    if !tools::available(&["script"]) {
+        return;
+    }
+    let home = Home::empty();
+    let commands =
+        format!("{program} doctor > doctor; {program} --color=always doctor > painted", program = program().display());
+    let mut command = Command::new("script");
+    home.furnish(&mut command);
+    run(command.args(["--quiet", "--command", &commands, "/dev/null"]));
+    assert!(home.read("doctor").contains("overlay"), "{}", home.read("doctor"));
+    assert!(!home.read("doctor").contains('\u{1b}'), "{}", home.read("doctor"));
+    assert!(home.read("painted").contains('\u{1b}'), "{}", home.read("painted"));
+}

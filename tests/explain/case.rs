@@ -1,10 +1,10 @@
-//! [`Case`]: a build, a change, the build after it, and what `explain` says of that.
+//! [`Case`]: a build, a change, the build after it, and what `explain` says of that; and what was predicted of it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Home;
 use crate::support::home::run;
@@ -70,18 +70,56 @@ impl<'h> Case<'h> {
         self.build_exits(arguments, 0)
     }
 
-    /// Builds, and has to end with this status.
+    /// Builds, and has to end with this status. What is predicted of it beforehand has to be what is explained afterwards.
     #[track_caller]
     pub(crate) fn build_exits(&self, arguments: &[&str], status: i32) -> &Self {
+        let predicted = self.predicted(arguments);
         run(self.home.command(["build", "--progress=plain"]).args(arguments).arg(self.name)).exits(status);
+        let explained = self.json_with(arguments);
+        let explained = explained["steps"].as_array().unwrap();
+        for step in predicted["steps"].as_array().unwrap() {
+            let Some(after) = explained.iter().find(|after| after["id"] == step["id"]) else { continue };
+            match step["state"].as_str().unwrap() {
+                "hit" => assert_eq!((&after["state"], &step["reasons"]), (&"hit".into(), &json!([])), "{step:#}"),
+                "miss" => {
+                    assert_ne!(step["reasons"], json!([]), "{step:#}");
+                    if after["state"] != "unreached" {
+                        assert_eq!(
+                            (&step["reasons"], &after["state"]),
+                            (&after["reasons"], &"miss".into()),
+                            "{step:#}"
+                        );
+                    }
+                }
+                "unknown" => assert_eq!(step["reasons"], json!([]), "{step:#}"),
+                // Whether an image that nobody remembers is new is told by what became of the rest.
+                _ if after["reasons"][0]["kind"] == "first-build" || step["reasons"][0]["kind"] == "first-build" => (),
+                _ => assert_eq!(step["reasons"], after["reasons"], "{step:#}"),
+            }
+        }
         self
+    }
+
+    /// What is predicted of a build.
+    #[track_caller]
+    pub(crate) fn predicted(&self, arguments: &[&str]) -> Value {
+        let mut command = self.home.command(["compile", "--predict", "--format=json"]);
+        serde_json::from_str(&run(command.args(arguments).arg(self.name)).ok().stdout).unwrap()
     }
 
     /// What `explain` says, as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        let ran = self.home.layercake(["explain", "--format=json", self.name]).ok();
-        serde_json::from_str(&ran.stdout).unwrap()
+        self.json_with(&[])
+    }
+
+    /// The same of a build with these arguments.
+    #[track_caller]
+    fn json_with(&self, arguments: &[&str]) -> Value {
+        let mut command = self.home.command(["explain", "--format=json"]);
+        let is_known = |argument: &&&str| !argument.starts_with("--lock");
+        command.args(arguments.iter().filter(is_known));
+        serde_json::from_str(&run(command.arg(self.name)).ok().stdout).unwrap()
     }
 
     /// What `explain` says to people.
@@ -126,7 +164,16 @@ impl<'h> Case<'h> {
         let mut expected: Vec<String> = expected.iter().map(|&line| line.to_owned()).collect();
         found.sort();
         expected.sort();
-        assert_eq!(found, expected, "{}\n{}", self.name, self.text());
+        let text = self.text();
+        assert_eq!(found, expected, "{}\n{text}", self.name);
+        let json = self.json();
+        for step in json["steps"].as_array().unwrap().iter().filter(|step| step["reasons"] != json!([])) {
+            let id = format!("%{}", step["id"]);
+            let is_of = |line: &&str| line.split_whitespace().take(2).any(|word| word == id);
+            let of_steps = text.lines().filter(|line| line.contains(" line ") && !line.starts_with("help"));
+            let shown = of_steps.filter(is_of).count();
+            assert_eq!(shown, 1, "each is shown, and once: {id}\n{text}");
+        }
         self
     }
 }

@@ -15,7 +15,10 @@ fn steps_are_chosen_by_number_stage_and_line() {
     case.build(&[]).write("a.txt", "changed").build(&[]);
     let lines = |step: &str| home.layercake(["explain", step, "chosen"]).ok().stdout.lines().count();
     let copy = home.layercake(["explain", "%3", "chosen"]).ok().stdout;
-    assert!(copy.starts_with("miss %3   line 5    [one] COPY a.txt d /files/\n       file a.txt: blake3:"), "{copy}");
+    assert!(
+        copy.starts_with("miss %3   line 5    [one] COPY a.txt d /files/\n     `a.txt` has changed: blake3:"),
+        "{copy}"
+    );
     for step in ["3", ":5", "one:5", "One/5"] {
         assert_eq!(home.layercake(["explain", step, "chosen"]).ok().stdout, copy, "{step}");
     }
@@ -38,7 +41,8 @@ fn where_there_is_nothing_to_explain_one_message_says_so() {
     fs::remove_dir_all(home.path("store/records")).unwrap();
     let ran = home.layercake(["explain", "none"]).exits(3);
     assert!(ran.stderr.contains("no longer in the store") && ran.stderr.contains("build again"), "{}", ran.stderr);
-    case.build(&[]);
+    // Nothing could be predicted of this one.
+    home.layercake(["build", "none"]).ok();
     case.text();
 }
 

@@ -71,3 +71,16 @@ fn what_failed_or_is_gone_is_told() {
     let reasons = case.build(&["--secret=id=s,src=yes"]).reasons();
     assert!(reasons.contains(&"2 gone".to_owned()), "{reasons:?}");
 }
+
+#[test]
+fn the_same_that_happens_twice_is_told_twice() {
+    let Some(home) = Home::with_base() else { return };
+    let case = Case::new(&home, "fails", "FROM base\nRUN false\n");
+    case.build_exits(&[], 1).build_exits(&[], 1);
+    assert_eq!(case.reasons(), ["2 failed-before"]);
+    let case = Case::new(&home, "goes", "FROM base\nRUN echo > /goes\n");
+    case.build(&[]);
+    fs::rename(home.path("store/folders"), home.path("elsewhere")).unwrap();
+    case.explains(&[], &["2 gone"]);
+    case.explains(&[], &[]);
+}

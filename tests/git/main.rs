@@ -9,6 +9,7 @@ mod access;
 mod add;
 mod contexts;
 mod layouts;
+mod paths;
 mod reuse;
 mod wrong;
 

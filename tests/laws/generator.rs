@@ -170,9 +170,13 @@ fn run() -> impl Strategy<Value = Instruction> {
 /// A command whose result depends on the tree, the variables and the mounts alone: it may not read what it writes
 /// meanwhile. Nothing else names the pipe: who opens it would wait for ever.
 fn command() -> impl Strategy<Value = String> {
-    const COMMANDS: [&str; 22] = [
+    const COMMANDS: [&str; 26] = [
         "mkdir -p P",
         "mkdir -p P",
+        "mkdir -p -m 2775 P",
+        "mkdir -p P; touch -d @1000000000 P",
+        "ln -sfn . P",
+        "ln -sfn /w P",
         "echo 1 > P",
         "echo $V$A >> P",
         "rm -rf P",

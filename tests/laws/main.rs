@@ -22,13 +22,16 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use layercake_compiler::passes::PIPELINE;
+use layercake_compiler::passes::{Level, PIPELINE};
 use proptest::prelude::{ProptestConfig, TestCaseError, prop_assert, prop_assert_eq};
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
+use serde_json::Value;
 
 use program::Program;
 use support::Home;
+use support::archive::Files;
 use support::home::{EPOCH, program as layercake, run};
+use support::image::{document, json};
 use support::ran::{Built, Ran};
 
 /// How many programs are tried where nobody says.
@@ -101,7 +104,7 @@ fn laws_hold(program: &Program, template: &Home) -> Result<Outcome, TestCaseErro
     program.write(&context);
 
     let (plain, _) = trial.build("one", ["-O0", "--jobs=1"])?;
-    let optional = PIPELINE.iter().filter(|pass| !pass.is_mandatory());
+    let optional = PIPELINE.iter().filter(|pass| pass.level == Level::Unseen);
     let passes = optional
         .zip(program.passes.iter().cycle())
         .map(|(pass, is_on)| format!("--pass={}={}", pass.name, if *is_on { "on" } else { "off" }));
@@ -109,6 +112,7 @@ fn laws_hold(program: &Program, template: &Home) -> Result<Outcome, TestCaseErro
     let passes = || passes.iter().map(String::as_str);
     let (optimized, _) = trial.build("two", passes())?;
     prop_assert_eq!(&plain, &optimized, "passes or jobs change the image");
+    merged_is_the_same(&trial, &optimized)?;
 
     program.apply(&context);
     let (changed, _) = trial.build("two", passes())?;
@@ -125,7 +129,60 @@ fn laws_hold(program: &Program, template: &Home) -> Result<Outcome, TestCaseErro
     Ok(plain)
 }
 
+/// An image whose layers are merged has the same files, the same configuration, and the same history but for which entries
+/// have no layer; and fewer layers.
+fn merged_is_the_same(trial: &Trial<'_>, optimized: &Outcome) -> Result<(), TestCaseError> {
+    let (merged, _) = trial.build("two", ["--pass=merge=on", "-t", "merged"])?;
+    if merged == *optimized {
+        return Ok(());
+    }
+    let (plain, _) = trial.build("two", ["-t", "plain"])?;
+    prop_assert_eq!(&plain, optimized, "a name changes the image");
+    let [plain, merged] = ["plain", "merged"].map(|image| trial.documents(image));
+    prop_assert_eq!(without_layers(plain.clone()), without_layers(merged.clone()), "merging changes the configuration");
+    let layers = |config: &Value| config["rootfs"]["diff_ids"].as_array().unwrap().len();
+    prop_assert!(layers(&merged) < layers(&plain), "merging leaves as many layers");
+    let entries = merged["history"].as_array().unwrap().iter();
+    let told = entries.filter(|entry| entry["empty_layer"] != true).count();
+    prop_assert_eq!(told, layers(&merged), "the history has another number of layers");
+    let [plain, merged] = ["plain", "merged"].map(|image| trial.files(image));
+    prop_assert!(plain == merged, "merging changes the files");
+    Ok(())
+}
+
+/// A configuration without what merging may change.
+fn without_layers(mut config: Value) -> Value {
+    config["rootfs"]["diff_ids"].take();
+    for entry in config["history"].as_array_mut().unwrap() {
+        entry.as_object_mut().unwrap().remove("empty_layer");
+    }
+    config
+}
+
 impl Trial<'_> {
+    /// The program in the store `two`.
+    fn command<'b>(&self, arguments: impl IntoIterator<Item = &'b str>) -> Command {
+        let mut command = self.home.command(arguments);
+        command.env("LAYERCAKE_HOME", self.home.path("two")).env("SOURCE_DATE_EPOCH", EPOCH);
+        command
+    }
+
+    /// An image's configuration.
+    fn documents(&self, image: &str) -> Value {
+        run(&mut self.command(["save", "-o", "image.tar", image])).ok();
+        let archive = Files::read(&fs::read(self.home.path("work/image.tar")).unwrap());
+        let manifest = document(&archive, &json(&archive, "index.json")["manifests"][0]["digest"]);
+        document(&archive, &manifest["config"]["digest"])
+    }
+
+    /// The files that an image's layers make, as an archive. What it wants to be done with it is done.
+    fn files(&self, image: &str) -> Vec<u8> {
+        self.home.write("flat", format!("FROM {image}\n"));
+        let _ = fs::remove_file(self.home.path("work/tree.tar"));
+        run(&mut self.command(["build", "-q", "-f", "flat", "-o", "type=tar,dest=tree.tar", "ctx"]));
+        fs::read(self.home.path("work/tree.tar")).unwrap_or_default()
+    }
+
     /// Builds in the store of this name, which begins with the image `base` alone; also gives the steps that were done.
     fn build<'b>(
         &self,

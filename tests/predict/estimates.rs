@@ -65,9 +65,41 @@ fn the_longest_path_goes_first_once_times_are_known() {
     home.write("ctx/Dockerfile", dockerfile);
     let place = |built: &Built| built.started.iter().position(|name| name.contains("sleep 1 && echo 1")).unwrap();
     let first = home.build(["-j2", "ctx"]);
+    let longest = longest_paths(&predicted(&home, &["--no-cache", "ctx"]));
     let later = home.build(["-j2", "--no-cache", "ctx"]);
     let ratio = later.took.as_secs_f64() / first.took.as_secs_f64();
     eprintln!("without a past {:?}, by the remaining path {:?}: {ratio:.2}", first.took, later.took);
     assert!(place(&first) >= 6, "{:?}", first.started);
-    assert!(place(&later) <= 1, "{:?}", later.started);
+    // On a machine that is busy with other things, the short ones may have taken longer.
+    let (began, longest) = (&later.started[..2], &longest[..2]);
+    assert!(began.iter().all(|name| longest.contains(name)), "{longest:?} {:?}", later.started);
+}
+
+/// The steps that could start at once, those with the longest time before the end of the build first.
+fn longest_paths(plan: &Value) -> Vec<String> {
+    let steps = plan["steps"].as_array().unwrap();
+    let inputs = |step: &Value| -> Vec<usize> {
+        let ids = step["inputs"].as_array().into_iter().flatten();
+        ids.map(|id| usize::try_from(id.as_u64().unwrap()).unwrap()).collect()
+    };
+    let mut after = vec![0.0_f64; steps.len()];
+    for (place, step) in steps.iter().enumerate().rev() {
+        after[place] += step["seconds"].as_f64().unwrap_or_default();
+        for input in inputs(step) {
+            after[input] = after[input].max(after[place]);
+        }
+    }
+    let is_given = |step: &Value| step["state"] == "given";
+    let may_start = |step: &Value| !is_given(step) && inputs(step).iter().all(|input| is_given(&steps[*input]));
+    let mut ready: Vec<(f64, String)> = steps
+        .iter()
+        .zip(&after)
+        .filter(|(step, _)| may_start(step))
+        .map(|(step, after)| {
+            let text = |name: &str| step["origin"][name].as_str().unwrap().to_owned();
+            (*after, format!("[{}] {}", text("stage"), text("name")))
+        })
+        .collect();
+    ready.sort_by(|one, other| other.0.total_cmp(&one.0));
+    ready.into_iter().map(|(_, name)| name).collect()
 }

@@ -134,9 +134,23 @@ fn an_endless_dockerfile_is_refused() {
     let home = Home::empty();
     let long = vec![b'#'; (16 << 20) + 1];
     let server = Resource::new(long.clone()).serve();
-    for (argument, input) in [("-", long.as_slice()), (&format!("http://{}/x", server.host()), b"")] {
-        let ran = home.piped(["compile", argument], input).exits(2);
-        assert!(ran.stderr.contains("has more than 16 MiB and is no Dockerfile"), "{}", ran.stderr);
-        assert!(argument == "-" || ran.stderr.contains(argument), "{}", ran.stderr);
+    home.write("ctx/Dockerfile", &long);
+    let mut tar = Builder::new(Vec::new());
+    tar.append_path_with_name(home.path("work/ctx/Dockerfile"), "Dockerfile").unwrap();
+    let tar = tar.into_inner().unwrap();
+    let address = format!("http://{}/x", server.host());
+    // However it comes, the same is said of it.
+    for (arguments, input) in [
+        (&["compile", "-"][..], long.as_slice()),
+        (&["compile", "-"], &tar),
+        (&["compile", "ctx"], b""),
+        (&["compile", "-f", "-", "ctx"], &long),
+        (&["compile", "-f", &address, "ctx"], b""),
+        (&["compile", &address], b""),
+    ] {
+        let ran = home.piped(arguments.iter().copied(), input).exits(2);
+        assert!(ran.stderr.contains("the Dockerfile has more than 16 MiB"), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("help: put what is large into files of the context"), "{}", ran.stderr);
+        assert!(!arguments.contains(&&*address) || ran.stderr.contains(&address), "{}", ran.stderr);
     }
 }

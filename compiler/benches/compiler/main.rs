@@ -73,5 +73,26 @@ fn compiling(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, parsing, compiling);
+/// Stages of `services` whose plan has a thousand steps.
+const THOUSAND: usize = 200;
+
+/// A plan of a thousand steps in each form.
+fn writing(criterion: &mut Criterion) {
+    let plan = compiled(&parse(&dockerfile::services(THOUSAND))).plan;
+    assert!((1_000..1_100).contains(&plan.steps.len()), "{} steps", plan.steps.len());
+    let mut group = criterion.benchmark_group(format!("plan of {} steps", plan.steps.len()));
+    group.sample_size(20);
+    let mut form = |name: &str, write: &dyn Fn() -> String| {
+        group.bench_function(name, |bencher| bencher.iter_with_large_drop(write));
+    };
+    form("text", &|| plan.to_string());
+    form("json", &|| serde_json::to_string_pretty(&plan).unwrap());
+    form("dot", &|| plan.to_dot(None));
+    form("mermaid", &|| plan.to_mermaid(None));
+    form("svg", &|| plan.to_svg(None));
+    form("html", &|| plan.to_html(None));
+    group.finish();
+}
+
+criterion_group!(benches, parsing, compiling, writing);
 criterion_main!(benches);

@@ -8,8 +8,8 @@ use std::fmt;
 use petgraph::stable_graph::NodeIndex;
 use serde::{Serialize, Serializer};
 
-use crate::graph::Graph;
-use crate::plan::text::{write_image, write_steps};
+use crate::graph::{Graph, HistoryEntry};
+use crate::plan::text::{Called, write_image, write_steps};
 use crate::plan::{PlannedHistory, PlannedImage, Step, StepId};
 use crate::platform::Platform;
 
@@ -35,7 +35,11 @@ fn numbered(graph: &Graph) -> Numbered<'_> {
         Step { id: number(node), operation: found.operation.clone(), inputs, origin: found.origin.clone() }
     });
     let history = graph.image.history.iter();
-    let history = history.map(|(entry, node)| PlannedHistory { entry: entry.clone(), step: node.map(number) });
+    let history = history.map(|HistoryEntry { entry, node, joined }| PlannedHistory {
+        entry: entry.clone(),
+        step: node.map(number),
+        joined: joined.iter().copied().map(number).collect(),
+    });
     Numbered {
         target: &graph.target,
         platform: &graph.platform,
@@ -54,8 +58,8 @@ impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbered = numbered(self);
         writeln!(f, "graph: `{}` for {}", numbered.target, numbered.platform)?;
-        write_steps(f, &numbered.nodes)?;
-        write_image(f, &numbered.image, numbered.result)
+        write_steps(f, &numbered.nodes, Called::Numbers)?;
+        write_image(f, &numbered.image, numbered.result, Called::Numbers)
     }
 }
 

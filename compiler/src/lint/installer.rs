@@ -1,6 +1,6 @@
 //! The programs that fetch packages: which commands do so, which files decide what is fetched, and where it is kept.
 
-use super::script::Simple;
+use super::script::{self, Simple};
 
 /// A program that fetches packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,31 @@ pub(super) struct Fetch {
     pub(super) manifests: Vec<String>,
     /// Whether it does nothing but fetch, so that its layer is the cache of what follows.
     pub(super) only_fetches: bool,
+}
+
+/// A command that fetches packages, and what it reads of the files around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The program and what it is to do.
+    pub command: String,
+    /// The files that alone decide what is fetched, as patterns of `COPY`; none if the command line does.
+    pub manifests: Vec<String>,
+}
+
+/// The commands of a shell's text that fetch packages, as far as it is certain which files they read. One that follows a
+/// change of the folder is left out.
+#[must_use]
+pub fn fetches(text: &str) -> Vec<Fetched> {
+    let commands = script::read(text).into_iter().flatten();
+    let here = commands.take_while(|command| !matches!(command.program(), "cd" | "pushd"));
+    let certain = here.filter_map(|command| {
+        let Fetch { installer, command: shown, manifests, .. } = fetch(&command)?;
+        let is_of_system = matches!(installer, Installer::Apt | Installer::Apk | Installer::Dnf | Installer::Yum);
+        // A package may be a file.
+        let names_file = command.operands().any(|operand| operand.contains(['/', '$', '*']));
+        (!manifests.is_empty() || is_of_system && !names_file).then_some(Fetched { command: shown, manifests })
+    });
+    certain.collect()
 }
 
 /// Recognizes a command.

@@ -1,20 +1,23 @@
-//! Lets a linked copy begin without waiting for the tree that it goes on: it is made on the empty tree, and put on that tree
-//! when both are there.
+//! Makes copies independent of the tree that they go on, as far as they are. A linked copy is made on the empty tree, and put
+//! on the tree below when both are there. Any other is done again only if what it looks at in that tree has changed.
 //!
 //! **Legality**: `--link` says that what is copied does not depend on the tree below, and it is made apart from that tree with or
 //! without this pass; only when it may begin changes. Where a name of a user is looked up in the tree below, the copy stays where
 //! it is. Copies without `--link` stay too, even if no step below touches their paths: the tree may have links (`/b -> /a`) and
-//! folders of which a plan knows nothing.
+//! folders of which a plan knows nothing. But once that tree is there, it is known what of it the copy looks at: where the way
+//! to its destination leads, which folders it meets there with which attributes, and the numbers of the users that it names.
+//! Whoever carries out the plan lists all of that, and where it cannot (an archive is unpacked), takes the whole tree.
 //!
 //! **Profit**: what is copied from another stage is copied while the steps below still run, and a copy whose turn comes late in
-//! the file may be the first to be done.
+//! the file may be the first to be done. A command that has changed does not make the copies after it again, and their layers stay
+//! what they are: nothing is packed or sent.
 
 use petgraph::Direction;
 use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use crate::graph::{Graph, Node, Slot};
-use crate::operation::{Copy, Operation};
+use crate::operation::{Below, Copy, Operation, Unpack};
 use crate::plan::Origin;
 
 pub(super) fn run(graph: &mut Graph) {
@@ -29,6 +32,17 @@ pub(super) fn run(graph: &mut Graph) {
     for copy in copies {
         let scratch = *scratch.get_or_insert_with(|| graph.nodes.add_node(empty_tree()));
         detach(graph, copy, scratch);
+    }
+    let nodes: Vec<NodeIndex> = graph.nodes.node_indices().collect();
+    for node in nodes {
+        let is_on_scratch =
+            graph.inputs(node).first().is_some_and(|below| graph.nodes[*below].operation == Operation::Scratch);
+        if let Operation::Copy(copy) = &mut graph.nodes[node].operation
+            && !is_on_scratch
+            && copy.unpack != Unpack::Always
+        {
+            copy.below = Below::Way;
+        }
     }
 }
 

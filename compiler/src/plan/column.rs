@@ -40,7 +40,8 @@ fn cells(step: &Step, forecast: &Forecast) -> Vec<String> {
         return Vec::new();
     }
     let time = expected.time().map_or_else(String::new, spoken);
-    vec![format!("{:<9}{time:>17}", expected.outlook.name()), expected.reason.clone()]
+    // By the number, reasons and `explain` call it.
+    vec![format!("{:<9}{:<6}{time:>11}", expected.outlook.name(), step.id.to_string()), expected.reason.clone()]
 }
 
 impl Expected {

@@ -14,8 +14,38 @@ pub(super) fn label(step: &Step) -> String {
         Operation::Http(http) => redact(&http.url).into_owned(),
         Operation::Git(git) => git.remote.clone(),
         Operation::Stack => "stack".to_owned(),
-        Operation::Inline(_) | Operation::Copy(_) | Operation::Run(_) | Operation::MakeDir(_) => name.clone(),
+        // What is run says more than the word that ends it.
+        Operation::Run(run) if without_flags(name).starts_with("RUN <<") => {
+            format!("RUN {}", run.arguments.last().map_or("", |script| script.trim_start()))
+        }
+        Operation::Inline(_) | Operation::Copy(_) | Operation::Run(_) | Operation::MakeDir(_) => without_flags(name),
     }
+}
+
+/// An instruction without its flags, which would leave no room for the rest.
+fn without_flags(name: &str) -> String {
+    let Some((keyword, mut rest)) = name.split_once(' ') else { return name.to_owned() };
+    while let Some((flag, more)) = rest.split_once(' ') {
+        if !flag.starts_with("--") && !flag.is_empty() {
+            break;
+        }
+        rest = more;
+    }
+    format!("{keyword} {rest}")
+}
+
+/// A text on so many lines of so many characters, broken at spaces where that leaves no line half empty.
+pub(super) fn wrapped(text: &str, width: usize, lines: usize) -> Vec<String> {
+    let mut rest: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut wrapped = Vec::new();
+    while rest.len() > width && wrapped.len() + 1 < lines {
+        let space = rest[..=width].iter().rposition(|c| *c == ' ').filter(|space| *space >= width / 2);
+        let after = rest.split_off(space.unwrap_or(width));
+        wrapped.push(rest.into_iter().collect());
+        rest = after.into_iter().skip_while(|c| *c == ' ').collect();
+    }
+    wrapped.push(cut(&rest.into_iter().collect::<String>(), width));
+    wrapped
 }
 
 /// What a step does, in a word; a class of the drawings.

@@ -1,8 +1,11 @@
 //! The plan as text, to be read, kept in a repository and reviewed as a diff.
 //!
-//! One fact to a line, in an order that does not change, with nothing of the machine in it. A step's own line names its
-//! inputs; the lines below it say where it comes from and everything it depends on. An environment is written out where it
-//! differs from that of the command before.
+//! One fact to a line, in an order that does not change, with nothing of the machine in it, and nothing that only says where
+//! something stands: a line or a step that comes or goes leaves the other lines as they are. A step's own line names its
+//! inputs; the lines below it say which instruction it is of and everything it depends on. An environment is written out where
+//! it differs from that of the command before.
+//!
+//! A graph is written in the same way, but with numbers and lines: it is read together with what a pass says of it.
 
 use std::fmt::{self, Write};
 
@@ -10,22 +13,43 @@ use crate::address::redact;
 use crate::go;
 use crate::oci::ContainerConfig;
 use crate::operation::{
-    Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run, Security,
-    Sharing, Unpack,
+    Below, Copy, Environment, Git, Http, Image, Inline, MakeDir, Mount, MountKind, Mtime, Network, Operation, Run,
+    Security, Sharing, Unpack,
 };
+use crate::plan::names::Names;
 use crate::plan::{Origin, Plan, PlannedImage, Step, StepId};
+
+/// How steps are called.
+#[derive(Clone, Copy)]
+pub(crate) enum Called<'n> {
+    /// By their names: a plan.
+    Names(&'n Names),
+    /// By their numbers, with the lines that they come from: a graph, in which nodes may be missing.
+    Numbers,
+}
+
+impl Called<'_> {
+    /// What a step is called.
+    fn step(self, step: StepId) -> String {
+        match self {
+            Self::Names(names) => names.name(step).to_owned(),
+            Self::Numbers => step.to_string(),
+        }
+    }
+}
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}: `{}` for {}", self.version, self.target, self.platform)?;
-        write_steps(f, &self.steps)?;
-        write_image(f, &self.image, self.result)
+        let names = Names::of(&self.steps);
+        write_steps(f, &self.steps, Called::Names(&names))?;
+        write_image(f, &self.image, self.result, Called::Names(&names))
     }
 }
 
 /// All steps, with an empty line before each and after the last.
-pub(crate) fn write_steps(f: &mut fmt::Formatter<'_>, all: &[Step]) -> fmt::Result {
-    for step in steps(all) {
+pub(crate) fn write_steps(f: &mut fmt::Formatter<'_>, all: &[Step], called: Called<'_>) -> fmt::Result {
+    for step in steps(all, called, Variables::Changed) {
         writeln!(f)?;
         write!(f, "{step}")?;
     }
@@ -41,20 +65,39 @@ impl fmt::Display for StepId {
 /// A step with everything it depends on, several lines long. Its variables are those of the last command where it says so.
 pub(super) struct StepText<'p> {
     step: &'p Step,
+    called: Called<'p>,
     last_env: Option<(StepId, &'p Environment)>,
 }
 
 impl fmt::Display for StepText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_step(f, self.step, self.last_env)
+        write_step(f, self.step, self.called, self.last_env)
     }
 }
 
+/// When the variables of a command are written out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variables {
+    /// Where they differ from those of the command before.
+    Changed,
+    /// With each command, so that it can be read on its own; but not where there are so many that nobody would.
+    Each,
+}
+
+/// The most variables that are written out again and again.
+const MANY: usize = 40;
+
 /// Steps as texts.
-pub(super) fn steps(all: &[Step]) -> impl Iterator<Item = StepText<'_>> {
-    all.iter().scan(None, |last_env, step| {
-        let text = StepText { step, last_env: *last_env };
-        if let Operation::Run(run) = &step.operation {
+pub(super) fn steps<'p>(
+    all: &'p [Step],
+    called: Called<'p>,
+    variables: Variables,
+) -> impl Iterator<Item = StepText<'p>> {
+    all.iter().scan(None, move |last_env, step| {
+        let text = StepText { step, called, last_env: *last_env };
+        if let Operation::Run(run) = &step.operation
+            && (variables == Variables::Changed || run.env.len() > MANY)
+        {
             *last_env = Some((step.id, &run.env));
         }
         Some(text)
@@ -66,12 +109,18 @@ pub(crate) fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Disp
     writeln!(f, "    {name:<9} {value}")
 }
 
-fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId, &Environment)>) -> fmt::Result {
-    write!(f, "{} = {}", step.id, operation_name(&step.operation))?;
+fn write_step(
+    f: &mut fmt::Formatter<'_>,
+    step: &Step,
+    called: Called<'_>,
+    last_env: Option<(StepId, &Environment)>,
+) -> fmt::Result {
+    write!(f, "{} = {}", called.step(step.id), operation_name(&step.operation))?;
     if let Operation::Image(image) = &step.operation {
         write!(f, " {}", word(&image.reference))?;
     }
-    for (slot, input) in step.inputs.iter().enumerate() {
+    let inputs: Vec<String> = step.inputs.iter().map(|input| called.step(*input)).collect();
+    for (slot, input) in inputs.iter().enumerate() {
         let separator = match slot {
             0 => " ",
             1 => " <- ",
@@ -80,8 +129,12 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, last_env: Option<(StepId,
         write!(f, "{separator}{input}")?;
     }
     writeln!(f)?;
-    write_origin(f, &step.origin)?;
-    write_operation(f, &step.operation, &step.inputs, last_env)
+    match called {
+        Called::Numbers => write_origin(f, &step.origin)?,
+        Called::Names(_) if step.origin.stage.is_empty() => {}
+        Called::Names(_) => fact(f, "for", shortened(&step.origin.name))?,
+    }
+    write_operation(f, &step.operation, &inputs, last_env.map(|(step, env)| (called.step(step), env)))
 }
 
 /// Where something comes from.
@@ -166,7 +219,7 @@ pub(crate) fn write_git(f: &mut fmt::Formatter<'_>, git: &Git) -> fmt::Result {
             fact(f, "option", text)?;
         }
     }
-    Ok(())
+    git.paths.iter().try_for_each(|path| fact(f, "path", word(path)))
 }
 
 /// What an input is called. A graph that is printed because it is malformed may refer to one that is not there.
@@ -199,7 +252,10 @@ fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[impl fmt::Displ
             fact(f, "option", text)?;
         }
     }
-    Ok(())
+    match copy.below {
+        Below::Whole => Ok(()),
+        Below::Way => fact(f, "below", "the way alone"),
+    }
 }
 
 fn write_run(
@@ -288,9 +344,15 @@ fn write_make_dir(f: &mut fmt::Formatter<'_>, make_dir: &MakeDir) -> fmt::Result
     make_dir.owner.as_ref().map_or(Ok(()), |owner| fact(f, "owner", word(owner)))
 }
 
-pub(crate) fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, result: StepId) -> fmt::Result {
+pub(crate) fn write_image(
+    f: &mut fmt::Formatter<'_>,
+    image: &PlannedImage,
+    result: StepId,
+    called: Called<'_>,
+) -> fmt::Result {
+    let result = called.step(result);
     match image.base {
-        Some(base) => writeln!(f, "image {result} on {base}")?,
+        Some(base) => writeln!(f, "image {result} on {}", called.step(base))?,
         None => writeln!(f, "image {result}")?,
     }
     if let Some(author) = &image.author {
@@ -299,10 +361,23 @@ pub(crate) fn write_image(f: &mut fmt::Formatter<'_>, image: &PlannedImage, resu
     write_config(f, &image.config)?;
     writeln!(f, "\nhistory")?;
     for planned in &image.history {
-        let step = planned.step.map_or_else(|| "-".to_owned(), |step| step.to_string());
-        writeln!(f, "    {step:<5} {}", on_one_line(&planned.entry.created_by))?;
+        let steps: Vec<String> = planned.steps().map(|step| called.step(step)).collect();
+        let steps = if steps.is_empty() { "-".to_owned() } else { steps.join(" + ") };
+        // Not in columns: one long name would move all of them.
+        writeln!(f, "    {steps}  {}", on_one_line(&planned.entry.created_by))?;
     }
     Ok(())
+}
+
+/// An image's configuration, a fact to a line.
+pub(super) fn config(config: &ContainerConfig) -> String {
+    struct Config<'c>(&'c ContainerConfig);
+    impl fmt::Display for Config<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_config(f, self.0)
+        }
+    }
+    Config(config).to_string()
 }
 
 pub(crate) fn write_config(f: &mut fmt::Formatter<'_>, config: &ContainerConfig) -> fmt::Result {

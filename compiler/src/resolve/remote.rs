@@ -147,6 +147,7 @@ fn git(parts: &Address<'_>) -> Result<(Git, Option<bool>), String> {
         submodules: true,
         mtime: Mtime::default(),
         fetch_by_commit: false,
+        paths: Vec::new(),
     };
     let mut keep = None;
     let (mut tag, mut branch) = (None, None);

@@ -9,7 +9,7 @@ use crate::address::redact;
 use crate::ast::{Add, Body, Copy, CopySources, KeepGitDir, RemoteUnpack, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ignore::Ignore;
-use crate::operation::{self, Context, CopySource, Inline, InlineFile, Operation, Unpack};
+use crate::operation::{self, Below, Context, CopySource, Inline, InlineFile, Operation, Unpack};
 use crate::program::Tree;
 use crate::shell::{Lexer, Quotes};
 use crate::wildcard::literal;
@@ -145,6 +145,7 @@ impl StageWalk<'_> {
             parents: specifics.parents,
             link: copied.link,
             exclude: copied.exclude.iter().map(|word| word.text.clone()).collect(),
+            below: Below::default(),
         });
         self.state(task, operation, inputs.trees, created_by)
     }

@@ -16,7 +16,7 @@ use crate::address::redact;
 use crate::ast::{Command, Instruction, Word};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{ContainerConfig, History};
-use crate::operation::{Context, Copy, CopySource, Image, Operation, Unpack};
+use crate::operation::{Below, Context, Copy, CopySource, Image, Operation, Unpack};
 use crate::plan::Origin;
 use crate::platform::Platform;
 use crate::program::{Entry, Program, Stage, StageId, Statement, Tree};
@@ -222,6 +222,7 @@ impl<'w> StageWalk<'w> {
             parents: false,
             link: false,
             exclude: Vec::new(),
+            below: Below::default(),
         });
         let origin = Origin { stage: self.label().to_owned(), line: self.line(instruction), name: name.clone() };
         self.statements.push(Statement { operation, inputs: vec![base], origin });

@@ -2,6 +2,7 @@
 
 use crate::cases::{self, Case};
 use crate::compile::compiled_for;
+use crate::picture::tangled;
 
 pub(crate) fn judge(case: &Case) -> Vec<String> {
     // A file that does not compile is judged elsewhere.
@@ -12,8 +13,12 @@ pub(crate) fn judge(case: &Case) -> Vec<String> {
     if let Err(problem) = balanced(&svg) {
         problems.push(format!("the picture: {problem}"));
     }
-    if !html.contains(&svg) {
-        problems.push("the page does not show the picture".to_owned());
+    problems.extend(tangled(&svg));
+    for step in &plan.steps {
+        let (drawn, listed) = (format!("data-step=\"{}\"", step.id.0), format!("<tr id=\"step-{}\"", step.id.0));
+        if !svg.contains(&drawn) || !html.contains(&drawn) || !html.contains(&listed) {
+            problems.push(format!("step {} is not drawn", step.id.0));
+        }
     }
     for (language, text) in [("DOT", plan.to_dot(None)), ("Mermaid", plan.to_mermaid(None))] {
         // Each step stands on a line of its own, whatever is in its name.

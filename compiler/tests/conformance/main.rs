@@ -15,6 +15,8 @@ mod fixes;
 mod integration;
 mod lint;
 mod parser;
+#[path = "../support/picture.rs"]
+mod picture;
 mod shell;
 mod subrequests;
 

@@ -26,6 +26,12 @@ impl Ingredients {
         self
     }
 
+    /// Adds those of another list.
+    pub fn append(&mut self, other: &Self) -> &mut Self {
+        self.0.extend(other.0.iter().cloned());
+        self
+    }
+
     /// Adds a variable and its value. That of one whose name promises a secret is hashed.
     pub fn add_variable(&mut self, name: &str, value: &str) -> &mut Self {
         let value = if is_secret(name) && !value.is_empty() { hidden(value) } else { value.to_owned() };

@@ -13,35 +13,31 @@ use layercake_compiler::plan::{Outlook, Plan, Step, StepId};
 
 use super::cancel::Cancel;
 use super::error::{Error, StepError};
+use super::key::Ingredients;
 use super::product::Product;
 use super::site::{Reuse, Site};
-use super::step::{Action, below, given, remembered};
+use super::step::{Action, below, describe_given, given, remembered};
 use super::tree::Tree;
 use crate::http::source::Stored;
 use crate::op::copy::sees_only_sources;
 use crate::op::http;
 
 /// What a build would find of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prediction {
-    /// Its key, where that can be known.
-    pub key: Option<ContentKey>,
+    /// What it is made from, where that can be known.
+    pub ingredients: Option<Ingredients>,
     /// Whether it will be done.
     pub outlook: Outlook,
-    /// Why, where there is something to say.
-    pub reason: Option<Reason>,
+    /// Whether its result may come from the cache.
+    pub reuse: Reuse,
+    /// What else there is to say. Why a step is a miss, the builds before tell.
+    pub remark: Option<Remark>,
 }
 
-/// Of a step that only names what is there.
-const GIVEN: Prediction = Prediction { key: None, outlook: Outlook::Given, reason: None };
-
-/// Why a step will be done, or why that is not known.
+/// What else there is to say of a step that is not simply a hit or a miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The store has nothing of this key.
-    NoRecord,
-    /// The caller wants it done.
-    Refused,
+pub enum Remark {
     /// The build makes it, as this step.
     SameAs(StepId),
     /// It depends on what comes of this step.
@@ -52,16 +48,35 @@ pub enum Reason {
     NotFetched,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRecord => f.write_str("no record of this key"),
-            Self::Refused => f.write_str("the cache is not used"),
             Self::SameAs(step) => write!(f, "the same as {step}"),
             Self::Below(step) => write!(f, "it depends on {step}"),
             Self::Unasked => f.write_str("its server is not asked"),
             Self::NotFetched => f.write_str("its source is not here"),
         }
+    }
+}
+
+impl Prediction {
+    /// The step's key, where that can be known.
+    #[must_use]
+    pub fn key(&self) -> Option<ContentKey> {
+        self.ingredients.as_ref().map(Ingredients::key)
+    }
+
+    fn hit(ingredients: Option<Ingredients>) -> Self {
+        Self { ingredients, outlook: Outlook::Hit, reuse: Reuse::Allowed, remark: None }
+    }
+
+    fn unknown(remark: Remark) -> Self {
+        Self { ingredients: None, outlook: Outlook::Unknown, reuse: Reuse::Allowed, remark: Some(remark) }
+    }
+
+    /// Of a step that only names what is there, or puts together what was made.
+    fn given(ingredients: Option<Ingredients>) -> Self {
+        Self { ingredients, outlook: Outlook::Given, reuse: Reuse::Allowed, remark: None }
     }
 }
 
@@ -103,25 +118,28 @@ impl Walk<'_> {
     fn step(&mut self, step: &Step) -> Result<(Prediction, Outcome), Error> {
         match &step.operation {
             Operation::Http(operation) => {
-                let (key, stored) = http::stored(operation, step, &self.site)?;
+                let (ingredients, stored) = http::stored(operation, step, &self.site)?;
                 Ok(match stored {
-                    Stored::Here(made) => (hit(key), Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)))),
-                    Stored::Absent => (self.miss(step, key), Err(step.id)),
-                    Stored::Unasked => (unknown(Reason::Unasked), Err(step.id)),
+                    Stored::Here(made) => {
+                        let tree = Tree::scratch().with(&made.change);
+                        (Prediction::hit(ingredients), Ok(Product::Tree(tree, Some(made))))
+                    }
+                    Stored::Absent => (self.miss(step, ingredients), Err(step.id)),
+                    Stored::Unasked => (Prediction::unknown(Remark::Unasked), Err(step.id)),
                 })
             }
             Operation::Git(operation) if !self.site.git.needs_nobody(operation)? => {
-                Ok((self.unless_refused(step, Reason::Unasked), Err(step.id)))
+                Ok((self.unless_refused(step, Remark::Unasked), Err(step.id)))
             }
             _ => match self.inputs(step) {
                 Ok((inputs, base)) => match given(step, &self.site, &inputs)? {
-                    Some(product) => Ok((GIVEN, Ok(product))),
+                    Some(product) => Ok((Prediction::given(describe_given(step, &inputs)), Ok(product))),
                     None => self.look_up(step, &inputs, base),
                 },
                 // It is never looked up, whatever its parts become.
-                Err(open) if step.operation == Operation::Stack => Ok((GIVEN, Err(open))),
+                Err(open) if step.operation == Operation::Stack => Ok((Prediction::given(None), Err(open))),
                 Err(open) => {
-                    let prediction = self.unless_refused(step, Reason::Below(open));
+                    let prediction = self.unless_refused(step, Remark::Below(open));
                     let open = if prediction.outlook == Outlook::Miss { step.id } else { open };
                     Ok((prediction, Err(open)))
                 }
@@ -155,49 +173,37 @@ impl Walk<'_> {
         base: Result<(), StepId>,
     ) -> Result<(Prediction, Outcome), Error> {
         self.wanted.store(false, Ordering::Relaxed);
-        let key = match Action::find(step, inputs, &self.site, &Cancel::default()) {
-            Ok((_, ingredients)) => ingredients.key(),
+        let ingredients = match Action::find(step, inputs, &self.site, &Cancel::default()) {
+            Ok((_, ingredients)) => ingredients,
             Err(_) if self.wanted.load(Ordering::Relaxed) => {
-                return Ok((self.unless_refused(step, Reason::NotFetched), Err(step.id)));
+                return Ok((self.unless_refused(step, Remark::NotFetched), Err(step.id)));
             }
             Err(error) => return Err(error),
         };
-        let reuse = (self.site.reuse)(step);
+        let (key, reuse) = (ingredients.key(), (self.site.reuse)(step));
         if let Some(made) = remembered(&self.site, &key, reuse)? {
             let tree = below(inputs).with(&made.change);
-            return Ok((hit(Some(key)), base.map(|()| Product::Tree(tree, Some(made)))));
+            return Ok((Prediction::hit(Some(ingredients)), base.map(|()| Product::Tree(tree, Some(made)))));
         }
         if let Some(same) = self.made.get(&key).copied().filter(|_| reuse == Reuse::Allowed) {
-            let reason = Some(Reason::SameAs(same));
-            return Ok((Prediction { reason, ..hit(Some(key)) }, Err(same)));
+            let remark = Some(Remark::SameAs(same));
+            return Ok((Prediction { remark, ..Prediction::hit(Some(ingredients)) }, Err(same)));
         }
-        Ok((self.miss(step, Some(key)), Err(step.id)))
+        Ok((self.miss(step, Some(ingredients)), Err(step.id)))
     }
 
     /// Of a step whose key is not known. One that may not come from the cache is done whatever its key will be.
-    fn unless_refused(&mut self, step: &Step, reason: Reason) -> Prediction {
+    fn unless_refused(&mut self, step: &Step, remark: Remark) -> Prediction {
         match (self.site.reuse)(step) {
-            Reuse::Allowed => unknown(reason),
+            Reuse::Allowed => Prediction::unknown(remark),
             Reuse::Refused => self.miss(step, None),
         }
     }
 
-    fn miss(&mut self, step: &Step, key: Option<ContentKey>) -> Prediction {
-        if let Some(key) = key {
-            self.made.entry(key).or_insert(step.id);
+    fn miss(&mut self, step: &Step, ingredients: Option<Ingredients>) -> Prediction {
+        if let Some(ingredients) = &ingredients {
+            self.made.entry(ingredients.key()).or_insert(step.id);
         }
-        let reason = match (self.site.reuse)(step) {
-            Reuse::Allowed => Reason::NoRecord,
-            Reuse::Refused => Reason::Refused,
-        };
-        Prediction { key, outlook: Outlook::Miss, reason: Some(reason) }
+        Prediction { ingredients, outlook: Outlook::Miss, reuse: (self.site.reuse)(step), remark: None }
     }
-}
-
-fn hit(key: Option<ContentKey>) -> Prediction {
-    Prediction { key, outlook: Outlook::Hit, reason: None }
-}
-
-fn unknown(reason: Reason) -> Prediction {
-    Prediction { key: None, outlook: Outlook::Unknown, reason: Some(reason) }
 }

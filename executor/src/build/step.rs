@@ -75,7 +75,7 @@ pub(super) fn given(step: &Step, site: &Site<'_>, inputs: &[Product]) -> Result<
 }
 
 /// What is known of a step that makes nothing: it has no key, but others may differ because of it.
-fn describe_given(step: &Step, inputs: &[Product]) -> Option<Ingredients> {
+pub(super) fn describe_given(step: &Step, inputs: &[Product]) -> Option<Ingredients> {
     let mut ingredients = Ingredients::default();
     match &step.operation {
         Operation::Image(image) => {

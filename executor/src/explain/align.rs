@@ -81,6 +81,7 @@ mod tests {
     use layercake_compiler::plan::StepId;
 
     use super::*;
+    use crate::explain::history::Held;
 
     fn steps(text: &str) -> Vec<Step> {
         let step = |(name, id): (&str, u32)| Step {
@@ -92,6 +93,7 @@ mod tests {
             inputs: Vec::new(),
             sources: Vec::new(),
             uses: BTreeSet::new(),
+            held: Held::Free,
             key: None,
         };
         text.split_whitespace().zip(0..).map(step).collect()

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use layercake_cache::{Error as StoreError, Store};
 use layercake_compiler::plan::StepId;
 
-use super::history::{Build, Op, Step};
+use super::history::{Build, Held, Op, Step};
 use super::listing::{self, Entry, Listing};
-use super::reason::{Change, Kind, Reason};
+use super::reason::{Change, Kind, Lock, Reason};
 use crate::build::key::Ingredients;
 
 /// A step of a build, and what it was made from.
@@ -32,6 +32,9 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
     let mut found = Vec::new();
     let (before, after) = (values(old.ingredients), values(new.ingredients));
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
+    let differ = |names: &[&str]| names.iter().any(|name| before.get(name) != after.get(name));
+    // Another destination has another way, and what is made apart has none.
+    let [another_way, another_owner] = [differ(&["destination", "link", "tree"]), differ(&["owner"])];
     for name in names {
         let none = Vec::new();
         let (before, after) = (before.get(name).unwrap_or(&none), after.get(name).unwrap_or(&none));
@@ -45,14 +48,18 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
             ("owners", _) if before.len() != after.len() => (),
             // A linked copy does not depend on the tree.
             ("tree", _) if was.is_none() || is.is_none() => (),
-            ("tree", _) => found.extend(new.step.inputs.first().map(|step| Reason::step(*step))),
-            ("layer", _) => found.extend(new.step.inputs.get(1).map(|step| Reason::step(*step))),
+            ("tree", _) => found.extend(below(old, new)),
+            ("layer", _) => found.extend(input(old, new, 1)),
+            ("way", _) if another_way => (),
+            ("way", path) => found.push(Reason::of(Kind::Way, path, was, is)),
+            ("owner", "below") if another_owner => (),
+            ("owner", "below") => found.push(Reason::of(Kind::Way, "--chown", was, is)),
             ("argument", _) => add_once(&mut found, command(old, new)),
             ("variable", variable) => found.push(of_variable(old, new, variable, was, is)),
             ("content", _) if new.step.op == Op::Copy => of_content(store, old, new, name, &mut found)?,
             ("mounted", _) => of_content(store, old, new, name, &mut found)?,
             ("content" | "commit" | "object" | "remote" | "reference", "") if new.step.op != Op::Image => {
-                found.push(Reason::of(Kind::Source, new.step.name.clone(), was, is));
+                found.push(Reason { lock: lock(old, new), ..Reason::of(Kind::Source, new.step.name.clone(), was, is) });
             }
             ("reference" | "digest", _) => add_once(&mut found, base(old, new)),
             ("platform", _) => found.push(Reason::of(Kind::Platform, "", was, is)),
@@ -70,6 +77,21 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
         found.push(Reason::bare(Kind::Order));
     }
     Ok(found)
+}
+
+/// That the tree below differs, and the step to which it owes that: a copy that was not done again is not it.
+fn below(old: Side<'_>, new: Side<'_>) -> Option<Reason> {
+    let first = *new.step.inputs.first()?;
+    let mut id = first;
+    while let Some(step) = new.build.steps.get(id.index())
+        && step.op == Op::Copy
+        && step.key.is_some()
+        && old.build.steps.iter().any(|known| known.key == step.key)
+        && let Some(below) = step.inputs.first()
+    {
+        id = *below;
+    }
+    if id == first { input(old, new, 0) } else { Some(Reason::step(id)) }
 }
 
 fn values(ingredients: &Ingredients) -> Values<'_> {
@@ -135,9 +157,30 @@ fn base(old: Side<'_>, new: Side<'_>) -> Reason {
     let [was, is] = [old, new].map(|side| value(side, "reference"));
     let [before, after] = [old, new].map(|side| value(side, "digest"));
     if was == is {
-        return Reason::of(Kind::Base, is, Some(before), Some(after));
+        return Reason { lock: lock(old, new), ..Reason::of(Kind::Base, is, Some(before), Some(after)) };
     }
     Reason::of(Kind::Base, is.clone(), Some(format!("{was}@{before}")), Some(format!("{is}@{after}")))
+}
+
+/// That an input differs; if it is another instruction than before, which two they are.
+fn input(old: Side<'_>, new: Side<'_>, slot: usize) -> Option<Reason> {
+    let name = |side: Side<'_>| {
+        let id = side.step.inputs.get(slot)?;
+        side.build.steps.get(id.index()).map(|step| step.name.clone())
+    };
+    let (was, is) = (name(old), name(new));
+    let reason = Reason::step(*new.step.inputs.get(slot)?);
+    Some(if was == is { reason } else { Reason { old: was, new: is, ..reason } })
+}
+
+/// What the lock file has to do with the name of something leading elsewhere.
+fn lock(old: Side<'_>, new: Side<'_>) -> Option<Lock> {
+    match (old.step.held, new.step.held) {
+        (Held::Free, Held::Free) => None,
+        (Held::Locked, Held::Locked) => Some(Lock::Renewed),
+        (Held::Free, Held::Locked) => Some(Lock::Added),
+        (Held::Locked, Held::Free) => Some(Lock::Dropped),
+    }
 }
 
 /// What a wildcard or a link selects, where the files that are selected do not say it.
@@ -188,10 +231,7 @@ fn of_content(
             continue;
         }
         let (Some((was, _)), Some((is, _))) = (was, is) else { continue };
-        let files = match (listing::find(store, was)?, listing::find(store, is)?) {
-            (Some(was), Some(is)) => files(&was, &is),
-            _ => Vec::new(),
-        };
+        let files = listing::differing(store, was, is)?.map_or_else(Vec::new, |(was, is)| files(&was, &is));
         let kind = if op == Some(Op::Inline) { Kind::Heredoc } else { Kind::File };
         if files.is_empty() {
             let name = name.split_once(' ').map_or(name, |(_, name)| name);
@@ -233,7 +273,7 @@ fn of_ignored(old: Side<'_>, new: Side<'_>, context: &str, found: &mut Vec<Reaso
     }
 }
 
-/// The files that differ between two selections.
+/// What there is to say of the entries in which two selections differ.
 fn files(old: &Listing, new: &Listing) -> Vec<Reason> {
     let mut found = Vec::new();
     let paths: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();

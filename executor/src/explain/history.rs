@@ -59,6 +59,9 @@ pub struct Step {
     pub sources: Vec<StepId>,
     /// The arguments that its instruction names.
     pub uses: BTreeSet<String>,
+    /// Whether a lock file says which image, commit or file it is.
+    #[serde(default, skip_serializing_if = "Held::is_free")]
+    pub held: Held,
     /// Its key; `None` if it has none, or the build did not come to it.
     pub key: Option<String>,
 }
@@ -78,6 +81,24 @@ pub enum Op {
     Run,
     MakeDir,
     Stack,
+}
+
+/// Whether a step is held to what a lock file has of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// It is what its name leads to.
+    #[default]
+    Free,
+    /// It is what the lock file says.
+    Locked,
+}
+
+impl Held {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn is_free(&self) -> bool {
+        *self == Self::Free
+    }
 }
 
 /// How a step of a build ended.
@@ -148,7 +169,7 @@ impl History {
             .collect())
     }
 
-    /// Remembers a build and what its steps were made from. Writes nothing if it is as the last one was.
+    /// Remembers a build and what its steps were made from. Writes nothing if it is as the last one was, and all was there.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -166,7 +187,8 @@ impl History {
         let is_as_before = self.builds.first().is_some_and(|last| last.build == name && last.outcomes == outcomes);
         let is_hit = |outcome: &Outcome| matches!(outcome, Outcome::Hit | Outcome::Given);
         // What was a hit is not looked into.
-        if is_as_before && outcomes.iter().all(is_hit) && store.has_record(&document) {
+        let is_still = is_as_before && outcomes.iter().all(is_hit);
+        if is_still && store.has_record(&document) {
             return Ok(());
         }
         for ingredients in ingredients {
@@ -178,7 +200,7 @@ impl History {
         if !store.has_record(&document) {
             store.put_record(&document, &bytes)?;
         }
-        if is_as_before {
+        if is_still {
             return Ok(());
         }
         let before = self.builds.iter().position(|entry| entry.build == name).map(|place| self.builds.remove(place));

@@ -63,13 +63,18 @@ pub fn keep(store: &Store, id: &ContentId, entries: &[u8]) -> Result<(), StoreEr
     if store.has_record(&key) { Ok(()) } else { store.put_record(&key, entries) }
 }
 
-/// The entries of the selection with this id; `None` if they are not there, or are not what the id says.
+/// In what two selections with these ids differ: the entries of each that the other has not, or not so. `None` if one of
+/// them is not there, or is not what the id says.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub fn find(store: &Store, id: &str) -> Result<Option<Listing>, StoreError> {
-    let bytes = store.record(&key(id))?;
-    Ok(bytes.filter(|bytes| identity(bytes).to_string() == id).and_then(|bytes| Listing::read(&bytes)))
+pub fn differing(store: &Store, old: &str, new: &str) -> Result<Option<(Listing, Listing)>, StoreError> {
+    let found = |id: &str| -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(store.record(&key(id))?.filter(|bytes| identity(bytes).to_string() == id))
+    };
+    let (Some(old), Some(new)) = (found(old)?, found(new)?) else { return Ok(None) };
+    let (old, new) = (Raw::read(&old), Raw::read(&new));
+    Ok(old.zip(new).and_then(|(old, new)| old.without(&new).zip(new.without(&old))))
 }
 
 /// The id of a selection with these entries.
@@ -86,14 +91,37 @@ impl Listing {
     /// Reads what [`Identity`](crate::tree::identity::Identity) has encoded; `None` if it has not.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let mut rest = Rest(bytes);
-        let mut entries = BTreeMap::new();
-        while !rest.0.is_empty() {
-            let path = rest.text()?;
-            entries.insert(path, rest.entry()?);
-        }
-        Some(Self(entries))
+        Raw::read(bytes)?.without(&Raw::default())
     }
+}
+
+/// The entries of a selection as they are encoded: of thousands, few have to be looked into.
+#[derive(Default)]
+struct Raw<'a>(BTreeMap<&'a [u8], &'a [u8]>);
+
+impl<'a> Raw<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut rest = Rest(bytes);
+        let mut entries = Vec::new();
+        while !rest.0.is_empty() {
+            let path = rest.bytes()?;
+            let before = rest.0;
+            rest.skip_entry()?;
+            entries.push((path, &before[..before.len() - rest.0.len()]));
+        }
+        Some(Self(entries.into_iter().collect()))
+    }
+
+    /// What of it the other one has not, or not so.
+    fn without(&self, other: &Raw<'_>) -> Option<Listing> {
+        let own = self.0.iter().filter(|(path, entry)| other.0.get(*path) != Some(*entry));
+        own.map(|(path, entry)| Some((shown(path), Rest(entry).entry()?))).collect::<Option<_>>().map(Listing)
+    }
+}
+
+/// Names need not be UTF-8; what is none is shown in a way that keeps it apart.
+fn shown(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned)
 }
 
 /// What is still to be read.
@@ -115,10 +143,34 @@ impl<'a> Rest<'a> {
         self.take(length)
     }
 
-    /// Names need not be UTF-8; what is none is shown in a way that keeps it apart.
     fn text(&mut self) -> Option<String> {
-        let bytes = self.bytes()?;
-        Some(std::str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned))
+        self.bytes().map(shown)
+    }
+
+    /// Goes past an entry.
+    fn skip_entry(&mut self) -> Option<()> {
+        match self.take(1)?[0] {
+            b'h' => drop(self.bytes()?),
+            b'l' => {
+                self.take(16)?;
+                self.bytes()?;
+            }
+            tag => {
+                self.take(24)?;
+                for _ in 0..self.number()? {
+                    self.bytes()?;
+                    self.bytes()?;
+                }
+                let content = match tag {
+                    b'd' | b'o' => 0,
+                    b'f' => 32,
+                    b'b' | b'c' | b'p' => 8,
+                    _ => return None,
+                };
+                self.take(content)?;
+            }
+        }
+        Some(())
     }
 
     fn entry(&mut self) -> Option<Entry> {

@@ -21,6 +21,9 @@ pub struct Reason {
     /// The step that is the cause, or that the file comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<StepId>,
+    /// What the lock file has to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
 }
 
 /// What kind of ingredient differs.
@@ -35,9 +38,11 @@ pub enum Kind {
     NoCache,
     /// Nothing differs; it failed the last time.
     FailedBefore,
+    /// Nothing differs; the last build ended before it was done.
+    Unfinished,
     /// Nothing differs; its result is no longer in the store.
     Gone,
-    /// The image that a stage starts from. Where the name is the same, its tag has moved.
+    /// The image that a stage starts from. Where the name is the same, its tag has moved, or the lock file was renewed.
     Base,
     /// The platform of that image.
     Platform,
@@ -55,6 +60,8 @@ pub enum Kind {
     Command,
     /// The paths that are copied, or where to.
     Paths,
+    /// What a copy meets in the tree that it goes on: on the way to its destination, and where it puts files into folders.
+    Way,
     /// A flag of the instruction, or of the command line.
     Flag,
     /// A mount.
@@ -91,11 +98,23 @@ pub enum Change {
     Type,
 }
 
+/// What a lock file has to do with another image, commit or file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lock {
+    /// It says something else than before.
+    Renewed,
+    /// It says what it is, and did not before.
+    Added,
+    /// It said what it is, and does not any more.
+    Dropped,
+}
+
 impl Reason {
     /// A reason that has no values.
     #[must_use]
     pub fn bare(kind: Kind) -> Self {
-        Self { kind, name: String::new(), change: None, old: None, new: None, step: None }
+        Self { kind, name: String::new(), change: None, old: None, new: None, step: None, lock: None }
     }
 
     /// Something that had another value.

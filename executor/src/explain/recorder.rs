@@ -1,13 +1,14 @@
 //! [`Recorder`]: listens to a build, and remembers it when it has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use layercake_cache::{ContentKey, Error as StoreError, Store};
-use layercake_compiler::operation::{MountKind, Operation};
-use layercake_compiler::plan::{self, Plan, StepId};
+use layercake_compiler::operation::Operation;
+use layercake_compiler::plan::{Plan, StepId};
 
-use super::history::{Build, History, Op, Outcome, Step, Subject};
+use super::document::{self, Surroundings};
+use super::history::{History, Outcome, Subject};
 use crate::build::event::{Event, Finish};
 use crate::build::key::Ingredients;
 use crate::build::site::Reuse;
@@ -22,17 +23,6 @@ struct Seen {
     ingredients: Ingredients,
     reuse: Reuse,
     finish: Option<Finish>,
-}
-
-/// What the Dockerfile and the command line say besides the plan.
-#[derive(Clone, Debug, Default)]
-pub struct Surroundings {
-    /// Every `ARG`, and what was given for it or is its default.
-    pub arguments: BTreeMap<String, String>,
-    /// What the ignore files say, by the context's name.
-    pub ignored: BTreeMap<String, Vec<String>>,
-    /// The arguments that are named on each line.
-    pub uses: BTreeMap<u32, BTreeSet<String>>,
 }
 
 impl Recorder {
@@ -73,19 +63,8 @@ impl Recorder {
         surroundings: Surroundings,
     ) -> Result<(), StoreError> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Surroundings { arguments, ignored, uses } = surroundings;
-        let steps = plan.steps.iter().map(|step| Step {
-            id: step.id,
-            op: op(&step.operation),
-            stage: step.origin.stage.clone(),
-            line: step.origin.line,
-            name: step.origin.name.clone(),
-            inputs: step.inputs.clone(),
-            sources: sources(step),
-            uses: uses.get(&step.origin.line).cloned().unwrap_or_default(),
-            key: seen.get(&step.id).map(|seen| seen.ingredients.key().to_string()),
-        });
-        let build = Build { steps: steps.collect(), arguments, ignored };
+        let key = |step: StepId| seen.get(&step).map(|seen| seen.ingredients.key().to_string());
+        let build = document::build(plan, surroundings, key);
         let outcomes = plan.steps.iter().map(|step| outcome(&step.operation, seen.get(&step.id)));
         History::load(store, subject)?.add(
             store,
@@ -105,38 +84,4 @@ fn outcome(operation: &Operation, seen: Option<&Seen>) -> Outcome {
         (_, Some((Some(Finish::Failed(_)), _))) => Outcome::Failed,
         (_, Some((None, _)) | None) => Outcome::Unreached,
     }
-}
-
-fn op(operation: &Operation) -> Op {
-    match operation {
-        Operation::Image(_) => Op::Image,
-        Operation::Scratch => Op::Scratch,
-        Operation::Context(_) => Op::Context,
-        Operation::Inline(_) => Op::Inline,
-        Operation::Http(_) => Op::Http,
-        Operation::Git(_) => Op::Git,
-        Operation::Copy(_) => Op::Copy,
-        Operation::Run(_) => Op::Run,
-        Operation::MakeDir(_) => Op::MakeDir,
-        Operation::Stack => Op::Stack,
-    }
-}
-
-/// The steps that a step's contents come from, in the order in which the ingredients name them.
-fn sources(step: &plan::Step) -> Vec<StepId> {
-    let slots: Vec<usize> = match &step.operation {
-        Operation::Copy(copy) => copy.sources.iter().map(|source| source.input).collect(),
-        Operation::Run(run) => {
-            let input = |kind: &MountKind| match kind {
-                MountKind::Bind { input, .. } | MountKind::Cache { from: Some((input, _)), .. } => Some(*input),
-                MountKind::Cache { .. }
-                | MountKind::Tmpfs { .. }
-                | MountKind::Secret { .. }
-                | MountKind::Ssh { .. } => None,
-            };
-            run.mounts.iter().filter_map(|mount| input(&mount.kind)).collect()
-        }
-        _ => Vec::new(),
-    };
-    slots.into_iter().filter_map(|slot| step.inputs.get(slot).copied()).collect()
 }

@@ -1,5 +1,7 @@
-//! The files of a commit, in a folder: all of them or those of one folder, with submodules, and with `.git` if wanted.
+//! The files of a commit, in a folder: all of them, those of one folder, or those that are read, with submodules, and with
+//! `.git` if wanted.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Timespec, Timestamps, utimensat};
 
 use super::client::{Asked, Client};
 use super::error::Error;
+use super::projection::{self, Entries, Entry};
 use super::reference::Pin;
 use super::remote::Remote;
 use super::repository::{Ready, Repository, format_of, is_damage, kept};
@@ -29,7 +32,7 @@ pub(super) fn checkout(
     let scratch = client.store.scratch()?;
     let subdir = git.subdir.as_deref().map(plain).filter(|subdir| !subdir.is_empty());
     let job = Job { client, asked: Asked(remote), submodules: git.submodules, scratch: &scratch, cancel };
-    let commit = Commit { remote, object: &pin.object, commit: &pin.commit };
+    let commit = Commit { remote, object: &pin.object, commit: &pin.commit, paths: &git.paths };
     match subdir {
         Some(subdir) => job.folder(&commit, into, &subdir)?,
         None => {
@@ -59,6 +62,8 @@ struct Commit<'a> {
     /// The commit, or the tag that leads to it.
     object: &'a str,
     commit: &'a str,
+    /// What is read of it, below the folder that becomes the root; empty is everything.
+    paths: &'a [String],
 }
 
 /// The `.git` that is kept.
@@ -73,6 +78,10 @@ impl Job<'_> {
         let all = self.scratch.path().join("all");
         fs::create_dir(&all).at("create the folder", &all)?;
         self.fill(commit, &all, subdir, None)?;
+        if !commit.paths.is_empty() {
+            // Perhaps nothing in it is read.
+            make_folder(&all, subdir)?;
+        }
         check_folder(&all, subdir, commit.commit)?;
         let folder = all.join(subdir);
         for entry in fs::read_dir(&folder).at("list", &folder)? {
@@ -132,7 +141,7 @@ impl Job<'_> {
         let remote = parent.submodule(url)?;
         let folder = into.join(&submodule.path);
         make_folder(into, &submodule.path)?;
-        let commit = Commit { remote: &remote, object: &submodule.commit, commit: &submodule.commit };
+        let commit = Commit { remote: &remote, object: &submodule.commit, commit: &submodule.commit, paths: &[] };
         let Some(keep) = keep else { return self.fill(&commit, &folder, inner, None) };
         // As `git submodule` has it: the repository lies in that of the whole, and a file leads there.
         let own = keep.folder.join("modules").join(&submodule.name);
@@ -174,6 +183,17 @@ impl Job<'_> {
         // An index that knows nothing of the files on this disk is the same on every machine.
         let here = || self.client.local(self.cancel).repository(&folder).files(into, &index);
         here().args(["read-tree", "--reset", commit.commit]).output()?;
+        if !commit.paths.is_empty() {
+            let listed = here().args(["ls-files", "-z", "--stage"]).output()?.bytes()?;
+            let entries = projection::entries(&listed);
+            let targets = self.targets(&folder, &entries)?;
+            if let Some(files) = projection::files(&entries, subdir, commit.paths, &targets) {
+                let listed = files.join(&0);
+                here().args(["checkout-index", "--quiet", "--force", "-z", "--stdin"]).feed_bytes(&listed)?;
+                // None of them lies in a submodule.
+                return Ok(Vec::new());
+            }
+        }
         if subdir.is_empty() {
             here().args(["checkout-index", "--quiet", "--all", "--force"]).output()?;
         } else {
@@ -200,6 +220,33 @@ impl Job<'_> {
             below(path, subdir) || below(subdir, path)
         };
         Ok(submodule::submodules(links, &settings).into_iter().filter(|submodule| wanted(&submodule.path)).collect())
+    }
+
+    /// What the symbolic links of a commit lead to, by their objects.
+    fn targets<'e>(&self, repository: &Path, entries: &'e Entries) -> Result<BTreeMap<&'e str, Vec<u8>>, Error> {
+        let objects = entries.values().filter_map(|entry| match entry {
+            Entry::Link(object) => Some(object.as_str()),
+            Entry::File | Entry::Submodule => None,
+        });
+        let mut targets: BTreeMap<&str, Vec<u8>> = objects.map(|object| (object, Vec::new())).collect();
+        let asked: String = targets.keys().flat_map(|object| [*object, "\n"]).collect();
+        let command = self.client.local(self.cancel).repository(repository).args(["cat-file", "--batch"]);
+        let answer = command.feed_bytes(asked.as_bytes())?.bytes()?;
+        let mut rest = answer.as_slice();
+        // For each in turn a line `object type size`, and that many bytes on lines of their own.
+        for target in targets.values_mut() {
+            let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let size = String::from_utf8_lossy(&rest[..end]).rsplit(' ').next().and_then(|size| size.parse().ok());
+            let content = rest.get(end + 1..).zip(size).and_then(|(rest, size)| rest.split_at_checked(size));
+            // What is missing has its line alone. The checkout will say so of the link itself.
+            let Some((content, after)) = content else {
+                rest = rest.get(end + 1..).unwrap_or_default();
+                continue;
+            };
+            content.clone_into(target);
+            rest = after.get(1..).unwrap_or_default();
+        }
+        Ok(targets)
     }
 
     /// Checks that the folder that is wanted is one in the commit, as far as the commit itself goes.

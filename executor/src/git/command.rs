@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -151,6 +151,13 @@ impl<'a> Command<'a> {
     pub(super) fn feed(self, input: File) -> Result<Finished, Error> {
         let finished = self.input(input).run()?;
         if finished.is_success { Ok(finished) } else { Err(finished.failure()) }
+    }
+
+    /// Runs it with these bytes as what it reads.
+    pub(super) fn feed_bytes(self, input: &[u8]) -> Result<Finished, Error> {
+        let mut file = memory().map_err(Error::Start)?;
+        file.write_all(input).and_then(|()| file.rewind()).map_err(Error::Start)?;
+        self.feed(file)
     }
 
     fn without_input(mut self) -> Self {

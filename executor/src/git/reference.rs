@@ -191,6 +191,7 @@ mod tests {
             submodules: true,
             mtime: Mtime::default(),
             fetch_by_commit: false,
+            paths: Vec::new(),
         }
     }
 

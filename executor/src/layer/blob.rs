@@ -1,6 +1,7 @@
 //! Layer blobs: made once for each folder and options, in one pass, and remembered in the store.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use layercake_cache::{ContentId, ContentKey, Digest, Digester, KeyHasher, Store};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::error::Error;
 use super::unpack::Layer;
 use super::{tar, unpack};
 use crate::fault::{Fault, PathError};
+use crate::overlay::Overlay;
 
 /// What a blob depends on besides the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +57,31 @@ pub fn make(store: &Store, folder: &ContentId, options: Options) -> Result<Layer
             unpack::made_of(store, &blob.diff_id, folder)?;
         }
         Ok(blob)
+    })
+}
+
+/// The blob of several of the store's folders, lowest first, as one layer: what lies in any of them, and the upper one's where
+/// several have it. None of them hides anything that lies below it.
+///
+/// # Errors
+/// As [`make`], and if the folders cannot be mounted.
+pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Result<LayerBlob, Error> {
+    let serialized = serde_json::to_vec(&options).expect("numbers and names are always JSON");
+    let mut key = KeyHasher::new("layercake 1 joined layer blob");
+    for folder in folders {
+        key.field(folder.as_bytes());
+    }
+    once(store, &key.field(&serialized).finish(), || {
+        let mut lowers: Vec<PathBuf> = Vec::new();
+        for folder in folders.iter().rev() {
+            let path = store.folder_path(folder);
+            // One that lies on itself would be refused, and the upper one shows everything that the lower one does.
+            if !lowers.contains(&path) {
+                lowers.push(path);
+            }
+        }
+        let mounted = Overlay { lowers, upper: None }.mount()?;
+        write(store, options.compression, |out| tar::write(&mounted.path().join("."), options.epoch, out).map(drop))
     })
 }
 

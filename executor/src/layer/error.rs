@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use layercake_cache::Digest;
 
 use crate::fault::{Fault, PathError, reason};
+use crate::overlay;
 
 /// A layer could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum Error {
     /// The operating system refused an operation on a path.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// The folders of a layer cannot be mounted.
+    #[error(transparent)]
+    Overlay(#[from] overlay::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] layercake_cache::Error),
@@ -120,9 +124,12 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Path(_) | Self::Store(_) | Self::Changed { .. } | Self::Owner { .. } | Self::NoRoom { .. } => {
-                Fault::Environment
-            }
+            Self::Path(_)
+            | Self::Overlay(_)
+            | Self::Store(_)
+            | Self::Changed { .. }
+            | Self::Owner { .. }
+            | Self::NoRoom { .. } => Fault::Environment,
             Self::Stream { fault, .. } => *fault,
             Self::Inexpressible { .. }
             | Self::Level { .. }

@@ -6,11 +6,14 @@ pub mod mode;
 pub mod owner;
 pub mod source;
 pub mod taken;
+pub mod way;
 pub mod write;
 
 use std::path::Path;
 
-use layercake_compiler::operation::{Copy, CopySource, Unpack};
+use layercake_cache::ContentKey;
+use layercake_compiler::operation::{Below, Copy, CopySource, Unpack};
+use rustix::fs::FileType;
 
 use super::input::{self, Input};
 use crate::build::error::Error;
@@ -19,11 +22,13 @@ use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
+use crate::overlay::Overlay;
 use crate::root::Root;
-use crate::select::Owners;
+use crate::select::{Owners, Verdict};
 use mode::ModeChange;
 use source::{Selected, Source};
 use taken::Taken;
+use way::{Lookout, Times, Way};
 use write::{Owner, Writer};
 
 /// What a copy takes, found: once for its key and, if nobody has made it before, for making it.
@@ -61,16 +66,43 @@ impl<'a> Sources<'a> {
         self.copy.link
     }
 
-    /// Lists what the copy depends on: what it takes, and the tree that it goes on.
+    /// Lists what the copy depends on: what it takes, and of the tree that it goes on what it looks at, or all of it.
     ///
     /// # Errors
-    /// If a source cannot be read.
+    /// If a source or the tree cannot be read, or the owner is not known.
     pub fn describe(&self, below: &Tree, site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
-        let copy = self.copy;
-        ingredients.add("operation", "copy");
-        if !sees_only_sources(copy) {
-            ingredients.add("tree", below.id());
+        let taken = self.taken(site)?;
+        let mut with = |tree: &Ingredients| {
+            ingredients.add("operation", "copy").append(tree).append(&taken);
+        };
+        let mut whole = Ingredients::default();
+        if sees_only_sources(self.copy) {
+            with(&whole);
+            return Ok(());
         }
+        whole.add("tree", below.id());
+        if self.copy.below == Below::Whole || self.unpacks() {
+            with(&whole);
+            return Ok(());
+        }
+        let mut seen = Ingredients::default();
+        let Some(Way { seen: things, owner }) = self.way(below, &whole.clone().append(&taken).key(), site)? else {
+            with(&whole);
+            return Ok(());
+        };
+        if let Some((uid, gid)) = owner {
+            seen.add("owner below", format_args!("{uid}:{gid}"));
+        }
+        for (path, thing) in things {
+            seen.add(format!("way {path}"), thing);
+        }
+        with(&seen);
+        Ok(())
+    }
+
+    /// Lists what the copy says and what it takes.
+    fn taken(&self, site: &Site<'_>) -> Result<Ingredients, Error> {
+        let (copy, mut ingredients) = (self.copy, Ingredients::default());
         ingredients.add("destination", &copy.destination);
         ingredients.add("unpack", serde_json::to_string(&copy.unpack).expect("a name"));
         ingredients.add("owner", copy.owner.as_deref().unwrap_or_default());
@@ -87,7 +119,40 @@ impl<'a> Sources<'a> {
         for pattern in &copy.exclude {
             ingredients.add("exclude", pattern);
         }
-        Ok(())
+        Ok(ingredients)
+    }
+
+    /// Whether an archive is among the sources that will be unpacked.
+    fn unpacks(&self) -> bool {
+        let is_unpacked = |found: &Found<'_>| {
+            let all = found.input.source();
+            may_unpack(self.copy, &found.input) && found.selected.iter().any(|one| archive::is_archive(&all, one))
+        };
+        self.found.iter().any(is_unpacked)
+    }
+
+    /// What the copy looks at in the tree below; `None` if it depends on more. `whole` is the key that it has with all of that
+    /// tree.
+    fn way(&self, below: &Tree, whole: &ContentKey, site: &Site<'_>) -> Result<Option<Way>, Error> {
+        let times = site.epoch.map_or(Times::Ignored, Times::Before);
+        Way::remembered(site.store, &Way::key(whole, times), || {
+            let copy = self.copy;
+            let mounted = Overlay { lowers: site.folders(below)?, upper: None }.mount()?;
+            let tree = Root::of(&mounted)?;
+            let owner = copy.owner.as_deref().filter(|owner| owner::is_named(owner));
+            let owner = owner.map(|owner| owner::resolve(owner, &tree)).transpose()?;
+            let mut lookout = Lookout::new(&tree, times);
+            // Linked, it is made apart.
+            let found = self.found.iter().filter(|_| !copy.link);
+            for Found { input, taken, selected } in found.clone() {
+                for selected in selected {
+                    let source = input.source();
+                    let filter = filter(&source, taken, selected);
+                    lookout.copy(&Source { root: source.root, filter: &filter }, selected, &copy.destination)?;
+                }
+            }
+            Ok(lookout.finish(owner, found.map(|found| found.selected.len()).sum()))
+        })
     }
 
     /// Copies into a workspace on `below`.
@@ -129,6 +194,25 @@ pub fn sees_only_sources(copy: &Copy) -> bool {
     copy.link && !copy.owner.as_deref().is_some_and(owner::is_named)
 }
 
+/// What of a source is seen and taken.
+fn filter<'s>(
+    all: &'s Source<'_>,
+    taken: &'s Taken,
+    selected: &'s Selected,
+) -> impl Fn(&Path, FileType) -> Verdict + Sync + 's {
+    move |path, kind| input::both((all.filter)(path, kind), || taken.verdict(selected, path, kind))
+}
+
+/// Whether archives of this input are unpacked.
+fn may_unpack(copy: &Copy, input: &Input<'_>) -> bool {
+    match copy.unpack {
+        Unpack::Never => false,
+        // What an `ADD` takes from a tree was fetched.
+        Unpack::Local => !input.is_tree(),
+        Unpack::Always => true,
+    }
+}
+
 /// Copies one selected path, or unpacks it.
 fn one(
     copy: &Copy,
@@ -139,16 +223,10 @@ fn one(
     writer: &mut Writer<'_>,
 ) -> Result<(), Error> {
     let all = input.source();
-    let may_unpack = match copy.unpack {
-        Unpack::Never => false,
-        // What an `ADD` takes from a tree was fetched.
-        Unpack::Local => !input.is_tree(),
-        Unpack::Always => true,
-    };
-    if may_unpack && archive::is_archive(&all, selected) {
+    if may_unpack(copy, input) && archive::is_archive(&all, selected) {
         return archive::unpack(&all, selected, &copy.destination, owner, writer);
     }
     taken.check(&all)?;
-    let filter = |path: &Path, kind| input::both((all.filter)(path, kind), || taken.verdict(selected, path, kind));
+    let filter = filter(&all, taken, selected);
     Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
 }

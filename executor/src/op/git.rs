@@ -18,6 +18,9 @@ pub fn describe(git: &Git, site: &Site<'_>, cancel: &Cancel, ingredients: &mut I
     let subdir = git.subdir.as_deref().unwrap_or_default();
     ingredients.add("operation", "git").add("commit", &pin.commit).add("subdir", subdir);
     ingredients.add("submodules", git.submodules);
+    for path in &git.paths {
+        ingredients.add("path", path);
+    }
     if git.mtime == Mtime::Commit {
         ingredients.add("times", "commit");
     }

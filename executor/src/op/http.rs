@@ -100,11 +100,11 @@ pub fn bring(http: &Http, step: &Step, site: &Site<'_>, cancel: &Cancel) -> Resu
     }
 }
 
-/// What the store has of the file, with the key that says so where that is known. Nobody is asked.
+/// What the store has of the file, with what that is made from where it is known. Nobody is asked.
 ///
 /// # Errors
 /// If what is written is no address, name or checksum, or the store cannot be read.
-pub fn stored(http: &Http, step: &Step, site: &Site<'_>) -> Result<(Option<ContentKey>, Stored<Made>), Error> {
+pub fn stored(http: &Http, step: &Step, site: &Site<'_>) -> Result<(Option<Ingredients>, Stored<Made>), Error> {
     let address = Address::parse(&http.url).and_then(|address| address.with_secrets(&site.surroundings.secrets))?;
     let name = name(&http.filename, &address)?;
     let checksum = http.checksum.as_deref().map(Checksum::parse).transpose().map_err(HttpError::from)?;
@@ -117,13 +117,14 @@ pub fn stored(http: &Http, step: &Step, site: &Site<'_>) -> Result<(Option<Conte
         retrying: &|_, _| (),
         interrupted: &|| false,
     };
-    let asked_for = Cell::new(checksum.as_ref().map(|checksum| key(name, &checksum.to_string())));
+    let asked_for = RefCell::new(checksum.as_ref().map(|checksum| ingredients(name, &checksum.to_string())));
     let stored = source.stored(|digest| {
-        let key = key(name, digest);
-        asked_for.set(Some(key));
-        Ok::<_, Error>(record::find(site.store, &key)?)
+        let wanted = ingredients(name, digest);
+        let found = record::find(site.store, &wanted.key())?;
+        *asked_for.borrow_mut() = Some(wanted);
+        Ok::<_, Error>(found)
     })?;
-    Ok((asked_for.get(), stored))
+    Ok((asked_for.into_inner(), stored))
 }
 
 /// A step whose result is not to come from the cache is fetched whatever its server says.

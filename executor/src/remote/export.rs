@@ -72,7 +72,7 @@ impl Source<'_> {
 
     /// The folders of the image's layers.
     fn visible(&self) -> impl Iterator<Item = ContentId> {
-        let steps = self.plan.image.history.iter().filter_map(|entry| entry.step);
+        let steps = self.plan.image.history.iter().flat_map(|entry| entry.steps());
         steps.filter_map(|step| self.products[step.index()].made().map(|made| made.change.folder))
     }
 

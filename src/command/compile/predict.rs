@@ -1,15 +1,18 @@
-//! `compile --predict`: what the next build would find in the store, and how long the rest takes.
+//! `compile --predict`: what the next build would find in the store, why it misses what it does not find, and how long that takes.
 
-use layercake_cache::ContentKey;
 use layercake_compiler::Compilation;
 use layercake_compiler::plan::{Expected, Forecast, Outlook, Plan, Step};
 use layercake_executor::build::site::{Bases, Site};
 use layercake_executor::build::{past, predict as executor};
+use layercake_executor::explain::explanation::{Explained, State, explain_predicted};
+use layercake_executor::explain::reason::Reason;
 use layercake_executor::remote::caches::Caches;
 use serde_json::{Value, json};
 
 use crate::arguments::inputs as arguments;
 use crate::command::build::{failed, surroundings};
+use crate::command::explain::text::{Tense, misses};
+use crate::command::explain::words::short;
 use crate::command::inputs::{self, Inputs, Resolver};
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -19,9 +22,14 @@ use crate::terminal::paint::Paint;
 pub(super) struct Predicted {
     /// For the plan's text and pictures.
     pub(super) forecast: Forecast,
-    /// The keys of the steps, where they are known.
-    keys: Vec<Option<ContentKey>>,
+    /// What was found out about each step.
+    found: Vec<executor::Prediction>,
+    /// Why steps are misses, of those that can be.
+    explained: Vec<Explained>,
 }
+
+/// How many characters of a reason have place beside the plan's text.
+const WIDTH: usize = 27;
 
 /// Predicts a build with these arguments.
 ///
@@ -32,18 +40,18 @@ pub(super) fn predict(
     inputs: &Inputs,
     compilation: &Compilation,
     bases: &Bases,
-    resolver: &Resolver<'_>,
+    resolver: &Resolver,
     settings: &Settings,
     paint: Paint,
 ) -> Result<Predicted, Failure> {
-    let (plan, store) = (&compilation.plan, resolver.store);
+    let (plan, store) = (&compilation.plan, &resolver.store);
     let reuse = |step: &Step| inputs::reuse(arguments, step);
     let jobs = arguments.jobs.unwrap_or(settings.jobs);
     let site = Site {
         store,
         bases,
         fetch: &|_| Ok(()),
-        client: resolver.client,
+        client: resolver.client.as_ref(),
         caches: &Caches::default(),
         git: &inputs::git_client(arguments, store)?,
         contexts: &inputs.contexts,
@@ -54,24 +62,55 @@ pub(super) fn predict(
         listener: &|_| (),
     };
     let found = executor::predict(plan, &site).map_err(|error| failed(&error, plan, inputs, paint))?;
+    let (subject, known) = (inputs::subject(arguments), inputs::surroundings(inputs, plan));
+    let explained = explain_predicted(store, &subject, plan, known, &found)?;
     let expected = |(step, prediction): (&Step, &executor::Prediction)| {
         let past = if prediction.outlook == Outlook::Given { None } else { past::of(store, step)? };
-        let reason = prediction.reason.map_or_else(String::new, |reason| reason.to_string());
+        let remark = prediction.remark.map(|remark| remark.to_string());
+        let reason = remark.unwrap_or_else(|| in_short(reasons(&explained, step)));
         Ok(Expected { outlook: prediction.outlook, reason, past })
     };
     let steps = plan.steps.iter().zip(&found).map(expected).collect::<Result<_, layercake_cache::Error>>()?;
-    let keys = found.iter().map(|prediction| prediction.key).collect();
-    Ok(Predicted { forecast: Forecast { steps, jobs }, keys })
+    Ok(Predicted { forecast: Forecast { steps, jobs }, found, explained })
+}
+
+/// Why a step is a miss, or another than before.
+fn reasons<'a>(explained: &'a [Explained], step: &Step) -> &'a [Reason] {
+    let found = explained.binary_search_by_key(&step.id, |explained| explained.step.id);
+    found.map_or(&[], |place| &explained[place].reasons)
+}
+
+/// The first of several reasons, and that there are more.
+fn in_short(reasons: &[Reason]) -> String {
+    match reasons {
+        [] => String::new(),
+        [only] => short(only, WIDTH),
+        [first, others @ ..] => {
+            let more = format!(" +{}", others.len());
+            short(first, WIDTH - more.len()) + &more
+        }
+    }
 }
 
 impl Predicted {
+    /// What is missed, in the words that `explain` will have for it.
+    pub(super) fn misses(&self, paint: Paint) -> String {
+        let missed: Vec<&Explained> =
+            self.explained.iter().filter(|explained| explained.state == State::Miss).collect();
+        misses(&missed, Tense::Future, paint)
+    }
+
     /// Adds to each step of a plan that is written for programs what is expected of it, and to the whole what follows.
     pub(super) fn add_to(&self, value: &mut Value, plan: &Plan) {
         let steps = value["steps"].as_array_mut().into_iter().flatten();
-        for (step, (expected, key)) in steps.zip(self.forecast.steps.iter().zip(&self.keys)) {
-            step["key"] = json!(key.map(|key| key.to_string()));
+        for ((step, planned), (expected, found)) in
+            steps.zip(&plan.steps).zip(self.forecast.steps.iter().zip(&self.found))
+        {
+            let is_keyed = expected.outlook != Outlook::Given;
+            step["key"] = json!(found.key().filter(|_| is_keyed).map(|key| key.to_string()));
             step["state"] = json!(expected.outlook.name());
             step["reason"] = json!(Some(&expected.reason).filter(|reason| !reason.is_empty()));
+            step["reasons"] = json!(reasons(&self.explained, planned));
             step["seconds"] = json!(expected.time().map(|time| time.as_secs_f64()));
         }
         let forecast = &self.forecast;

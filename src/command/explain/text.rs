@@ -1,136 +1,161 @@
-//! An explanation for people: a line for each step, and below one that was no hit a line for each reason.
+//! An explanation for people: what changed first, with what follows from it below; what was there in one line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use layercake_compiler::plan::StepId;
 use layercake_executor::explain::explanation::{Explained, State};
-use layercake_executor::explain::reason::{Change, Kind, Reason};
+use layercake_executor::explain::history::Op;
+use layercake_executor::explain::reason::{Kind, Reason};
 
+use super::advice;
+use super::words::{said, shortened};
 use crate::terminal::paint::Paint;
 
 /// Files that are listed for one step; `--format json` has them all.
 const FILES: usize = 12;
 
-/// The most that is shown of a value, in characters.
-const WIDTH: usize = 100;
+/// Steps that are listed by their numbers where there is nothing else to say of them.
+const IDS: usize = 16;
 
-/// The steps; in one line if all of them were hits and nobody asked for one in particular.
-pub(super) fn render(steps: &[&Explained], is_all: bool, paint: Paint) -> String {
-    if is_all && steps.iter().all(|explained| explained.state == State::Hit) {
+/// Whether a build was, or is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::command) enum Tense {
+    /// It was.
+    Past,
+    /// It is still to come.
+    Future,
+}
+
+/// A whole build; in one line if all of it was in the store.
+pub(super) fn whole(steps: &[&Explained], paint: Paint) -> String {
+    if steps.iter().all(|explained| explained.state == State::Hit) {
         return format!("{} all {} steps\n", paint.green("hit"), steps.len());
     }
-    let mut text = String::new();
-    for Explained { step, state, reasons } in steps {
-        let word = match state {
-            State::Hit => paint.green("hit "),
-            State::Miss => paint.yellow("miss"),
-            State::Failed => paint.red("fail"),
-            State::Unreached => paint.dim("-   "),
-        };
-        let is_named = !step.stage.bytes().all(|byte| byte.is_ascii_digit());
-        let stage = if is_named { format!("[{}] ", step.stage) } else { String::new() };
-        let line = if step.line == 0 { String::new() } else { format!("line {}", step.line) };
-        let name = shortened(&step.name);
-        let id = step.id.to_string();
-        let _ = writeln!(text, "{word} {id:<4} {}  {stage}{name}", paint.dim(format!("{line:<8}")));
-        let files = reasons.iter().filter(|reason| reason.change.is_some()).count();
-        let mut shown = 0;
-        for reason in reasons {
-            shown += usize::from(reason.change.is_some());
-            if reason.change.is_none() || shown <= FILES {
-                let _ = writeln!(text, "       {}", said(reason, paint));
-            }
+    let of = |wanted: State| steps.iter().filter(move |explained| explained.state == wanted).copied();
+    let (done, failed) = (of(State::Miss).filter(|miss| miss.step.op != Op::Image).count(), of(State::Failed).count());
+    let mut counts = vec![format!("{} done", counted(done)), format!("{} in the store", of(State::Hit).count())];
+    if failed > 0 {
+        counts.insert(1, format!("{failed} failed"));
+    }
+    let mut text = format!("{}\n\n{}", counts.join(", "), misses(steps, Tense::Past, paint));
+    for (state, word, end) in
+        [(State::Hit, paint.green("hit "), ""), (State::Unreached, paint.dim("-   "), " not reached")]
+    {
+        let ids: Vec<String> = of(state).map(|explained| explained.step.id.to_string()).collect();
+        match ids.len() {
+            0 => (),
+            1..=IDS => _ = writeln!(text, "{word} {}{end}", ids.join(" ")),
+            more => _ = writeln!(text, "{word} {more} steps{end}"),
         }
-        if files > FILES {
-            let _ = writeln!(text, "       {}", paint.dim(format!("and {} more files", files - FILES)));
+    }
+    for help in advice::of(steps) {
+        let _ = writeln!(text, "{} {help}", paint.cyan("help:"));
+    }
+    text
+}
+
+/// Steps that were asked for, one by one.
+pub(super) fn chosen(steps: &[&Explained], paint: Paint) -> String {
+    let mut text = String::new();
+    for explained in steps {
+        let _ = writeln!(text, "{} {}", word(explained, paint), line(explained, paint));
+        text.push_str(&reasons(&explained.reasons.iter().collect::<Vec<_>>(), "     ", paint));
+    }
+    text
+}
+
+/// The steps that are no hits: those that changed by themselves, and below each what follows from it.
+pub(in crate::command) fn misses(steps: &[&Explained], tense: Tense, paint: Paint) -> String {
+    let is_told = |explained: &&&Explained| !explained.reasons.is_empty();
+    let missed: Vec<&Explained> = steps.iter().filter(is_told).copied().collect();
+    let ids: BTreeSet<StepId> = missed.iter().map(|explained| explained.step.id).collect();
+    let own: BTreeSet<StepId> =
+        missed.iter().filter(|explained| has_own(explained, &ids)).map(|explained| explained.step.id).collect();
+    let follows = |explained: &Explained| follows(explained, &own);
+    let causes: Vec<&Explained> = missed.iter().filter(|explained| follows(explained).is_none()).copied().collect();
+    let mut text = String::new();
+    for (place, cause) in causes.iter().enumerate() {
+        let following: Vec<&Explained> =
+            missed.iter().filter(|explained| follows(explained) == Some(cause.step.id)).copied().collect();
+        let _ = writeln!(text, "{} {}", word(cause, paint), line(cause, paint));
+        // What is the same of the next one is said once.
+        let next = causes.get(place + 1).filter(|_| following.is_empty() && cause.reasons.len() == 1);
+        if next.is_some_and(|next| next.reasons == cause.reasons) {
+            continue;
+        }
+        text.push_str(&reasons(&cause.reasons.iter().collect::<Vec<_>>(), "     ", paint));
+        if !following.is_empty() {
+            let below = if tense == Tense::Past { "so these were done again:" } else { "so these are done again:" };
+            let _ = writeln!(text, "     {}", paint.dim(below));
+        }
+        for explained in following {
+            let failed =
+                if explained.state == State::Failed { format!("{} ", paint.red("fail")) } else { String::new() };
+            let _ = writeln!(text, "       {failed}{}", line(explained, paint));
+            // What the headline says is not said again.
+            let is_new = |reason: &&Reason| reason.step != Some(cause.step.id) || is_of_file(reason);
+            let further: Vec<&Reason> = explained.reasons.iter().filter(is_new).collect();
+            text.push_str(&reasons(&further, "         ", paint));
         }
     }
     text
 }
 
-/// A reason in words.
-fn said(reason: &Reason, paint: Paint) -> String {
-    let name = paint.cyan(&reason.name);
-    let change = || values(reason.old.as_deref(), reason.new.as_deref(), paint);
-    let from = reason.step.map(|step| format!(" of {step}")).unwrap_or_default();
-    match reason.kind {
-        Kind::FirstBuild => "first build of these inputs".to_owned(),
-        Kind::NewStep => "no earlier build had this step".to_owned(),
-        Kind::NoCache => "nothing was to be taken from the cache (`--no-cache`)".to_owned(),
-        Kind::FailedBefore => "it failed the last time".to_owned(),
-        Kind::Gone => "its result was no longer in the store".to_owned(),
-        Kind::Base if reason.old.as_deref().is_some_and(|old| !old.contains('@')) => {
-            format!("base image {name} has moved: {}", change())
+/// Whether a step has a reason that is none of the others.
+fn has_own(explained: &Explained, missed: &BTreeSet<StepId>) -> bool {
+    explained.reasons.iter().any(|reason| reason.step.is_none_or(|step| !missed.contains(&step)))
+}
+
+/// The step that a step without a reason of its own follows from: the first that it names of those that have one.
+fn follows(explained: &Explained, own: &BTreeSet<StepId>) -> Option<StepId> {
+    let named = explained.reasons.iter().filter_map(|reason| reason.step).find(|step| own.contains(step));
+    named.filter(|_| !own.contains(&explained.step.id))
+}
+
+fn is_of_file(reason: &Reason) -> bool {
+    matches!(reason.kind, Kind::File | Kind::Heredoc | Kind::Content)
+}
+
+fn word(explained: &Explained, paint: Paint) -> String {
+    match explained.state {
+        State::Hit => paint.green("hit "),
+        // Nothing is done for an image.
+        State::Miss if explained.step.op == Op::Image => paint.yellow("base"),
+        State::Miss => paint.yellow("miss"),
+        State::Failed => paint.red("fail"),
+        State::Unreached => paint.dim("-   "),
+    }
+}
+
+/// A step: its number, its line, its stage and what it does.
+fn line(explained: &Explained, paint: Paint) -> String {
+    let step = &explained.step;
+    let is_named = !step.stage.bytes().all(|byte| byte.is_ascii_digit());
+    let stage = if is_named { format!("[{}] ", step.stage) } else { String::new() };
+    let line = if step.line == 0 { String::new() } else { format!("line {}", step.line) };
+    format!("{:<4} {}  {stage}{}", step.id.to_string(), paint.dim(format!("{line:<8}")), shortened(&step.name))
+}
+
+/// A line for each reason.
+fn reasons(reasons: &[&Reason], margin: &str, paint: Paint) -> String {
+    let mut text = String::new();
+    let files = reasons.iter().filter(|reason| reason.change.is_some()).count();
+    let mut shown = 0;
+    // What a step has changed itself comes before what it has from others.
+    let (own, others): (Vec<&Reason>, Vec<&Reason>) = reasons.iter().partition(|reason| reason.step.is_none());
+    for reason in own.into_iter().chain(others) {
+        shown += usize::from(reason.change.is_some());
+        if reason.change.is_none() || shown <= FILES {
+            let _ = writeln!(text, "{margin}{}", said(reason, paint));
         }
-        Kind::Base => format!("base image: {}", change()),
-        Kind::Platform => format!("platform: {}", change()),
-        Kind::File | Kind::Heredoc => {
-            let what = if reason.kind == Kind::Heredoc { "heredoc" } else { "file" };
-            match reason.change {
-                Some(Change::Added) => format!("new {what} {name}{from}: {}", change()),
-                Some(Change::Removed) => format!("removed {what} {name}{from}: {}", change()),
-                Some(Change::Content) | None => format!("{what} {name}{from}: {}", change()),
-                Some(Change::Mode) => format!("mode of {name}{from}: {}", change()),
-                Some(Change::Owner) => format!("owner of {name}{from}: {}", change()),
-                Some(Change::Attributes) => format!("extended attributes of {name}{from}"),
-                Some(Change::Type) => format!("type of {name}{from}: {}", change()),
-            }
-        }
-        Kind::Ignore => format!("{name}: {}", change()),
-        Kind::Argument => format!("build argument {name}: {}", change()),
-        Kind::Variable => format!("variable {name}: {}", change()),
-        Kind::Command => format!("command: {}", change()),
-        Kind::Paths | Kind::Flag | Kind::Setting => format!("{name}: {}", change()),
-        Kind::Mount => format!("mount {name}: {}", change()),
-        Kind::Source => format!("source {name}: {}", change()),
-        Kind::Content => format!("content of {name}: {}", change()),
-        Kind::Order => "the order of what it is made from".to_owned(),
-        Kind::Step => reason.step.map(|step| format!("because {step} changed")).unwrap_or_default(),
     }
-}
-
-/// `old -> new`, or what is new or gone. Of long texts the part that differs.
-fn values(old: Option<&str>, new: Option<&str>, paint: Paint) -> String {
-    let (old, new) = (old.filter(|old| !old.is_empty()), new.filter(|new| !new.is_empty()));
-    match (old, new) {
-        (Some(old), Some(new)) => {
-            let skipped =
-                if old.len().max(new.len()) > WIDTH && !old.starts_with("sha256:") { common(old, new) } else { 0 };
-            let cut = |text: &str| {
-                let mark = if skipped > 0 { "…" } else { "" };
-                format!("{mark}{}", value(&text[skipped..]))
-            };
-            format!("{} {} {}", cut(old), paint.dim("->"), cut(new))
-        }
-        (None, Some(new)) => format!("(none) {} {}", paint.dim("->"), value(new)),
-        (Some(old), None) => format!("{} {} (none)", value(old), paint.dim("->")),
-        (None, None) => "(none)".to_owned(),
+    if files > FILES {
+        let _ = writeln!(text, "{margin}{}", paint.dim(format!("and {} more files", files - FILES)));
     }
+    text
 }
 
-/// The bytes that two texts have in common at their beginning, back to the beginning of a word.
-fn common(old: &str, new: &str) -> usize {
-    let same: usize = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
-    old[..same].rfind(char::is_whitespace).map_or(0, |place| place + 1)
-}
-
-/// A value on one line. Digests are known by their first digits; what can be a control sequence is not.
-fn value(text: &str) -> String {
-    match text.split_once("blake3:").or_else(|| text.split_once("sha256:")) {
-        Some(("", hex)) if hex.len() == 64 => format!("{}{}", &text[..7], &hex[..12]),
-        _ => shortened(text),
-    }
-}
-
-fn shortened(text: &str) -> String {
-    let line: String = text.chars().flat_map(printed).take(WIDTH + 1).collect();
-    match line.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-fn printed(letter: char) -> impl Iterator<Item = char> {
-    let escaped = letter.is_control().then(|| letter.escape_default());
-    let plain = escaped.is_none().then_some(letter);
-    escaped.into_iter().flatten().chain(plain)
+fn counted(steps: usize) -> String {
+    if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") }
 }

@@ -15,24 +15,27 @@ use layercake_executor::registry::event;
 
 use super::Inputs;
 use super::context::OCI_LAYOUT;
+use crate::arguments::inputs as arguments;
 use crate::command::lock::LockFile;
+use crate::command::registry::client_unless;
 use crate::failure::Failure;
+use crate::settings::Settings;
 use crate::terminal::paint::Paint;
 use crate::terminal::{diagnostic, output};
 
 /// Finds out about base images.
-pub struct Resolver<'a> {
+pub struct Resolver {
     /// Where they may be already.
-    pub store: &'a Store,
+    pub store: Store,
     /// Where else they may be; `None` is nowhere.
-    pub client: Option<&'a Client>,
+    pub client: Option<Client>,
     /// Whether those in the store are good enough.
-    pub freshness: Freshness,
+    freshness: Freshness,
 }
 
 /// Whether images in the store are good enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
+enum Freshness {
     /// They are.
     AsStored,
     /// The registry is asked.
@@ -46,7 +49,19 @@ pub(super) struct Known {
     pub(super) for_executor: site::Bases,
 }
 
-impl Resolver<'_> {
+impl Resolver {
+    /// Looks where these arguments and settings allow to look.
+    ///
+    /// # Errors
+    /// If the store cannot be opened.
+    pub fn open(arguments: &arguments::Inputs, settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self {
+            store: super::open_store(settings)?,
+            client: client_unless(arguments.offline, settings),
+            freshness: if arguments.pull { Freshness::Newest } else { Freshness::AsStored },
+        })
+    }
+
     /// Finds out about the images that the compiler asks for.
     pub(super) fn resolve(
         &self,
@@ -87,15 +102,15 @@ impl Resolver<'_> {
     /// What the name of an image leads to now.
     fn named(&self, request: &BaseRequest) -> Result<LocalImage, Failure> {
         if let Some(layout) = request.reference.strip_prefix(OCI_LAYOUT) {
-            return Ok(LayoutReference::parse(layout).bring(self.store, &request.platform)?);
+            return Ok(LayoutReference::parse(layout).bring(&self.store, &request.platform)?);
         }
         let reference: Reference = request.reference.parse().map_err(Failure::input)?;
-        let images = Images::new(self.store);
+        let images = Images::new(&self.store);
         let stored = images.resolve(&reference, &request.platform)?;
-        match (stored, self.client, self.freshness) {
+        match (stored, &self.client, self.freshness) {
             (Some(image), None, _) | (Some(image), _, Freshness::AsStored) => Ok(image),
             (_, Some(client), _) => {
-                let image = client.resolve(self.store, &reference, &request.platform, &event::ignore)?;
+                let image = client.resolve(&self.store, &reference, &request.platform, &event::ignore)?;
                 // The next build finds it under its name. A digest is its own name.
                 if reference.digest().is_none() {
                     images.tag(&reference, &image.descriptor)?;

@@ -9,9 +9,9 @@ mod stdin;
 
 use std::path::{Path, PathBuf};
 
-use layercake_compiler::NamedContext;
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::operation::Git;
+use layercake_compiler::{MAX_SOURCE, NamedContext};
 use layercake_executor::build::site::ContextFolder;
 
 use super::{Fetching, arguments};
@@ -106,6 +106,9 @@ pub(super) fn named(value: &str, arguments: &arguments::Inputs, fetching: &Fetch
     };
     Ok((NamedContext::Folder, Some(opened)))
 }
+
+/// As much of a Dockerfile as is read, in bytes: what the compiler looks at and one more, for which it refuses it.
+const LONGEST: u64 = MAX_SOURCE as u64 + 1;
 
 /// An ignore file; `name` is what people know it as.
 fn ignore(text: &str, name: &str) -> Result<Ignore, Failure> {

@@ -26,7 +26,8 @@ impl Passes {
     pub fn read(arguments: &arguments::Inputs) -> Result<Self, Failure> {
         let level = match arguments.optimize.as_deref() {
             Some("0") => Level::Needed,
-            Some("1") => Level::Cheap,
+            Some("1") => Level::Unseen,
+            Some("2") => Level::Seen,
             // The arguments let no other text through.
             _ => Level::default(),
         };

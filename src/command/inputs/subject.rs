@@ -6,12 +6,14 @@ use std::path::Path;
 use layercake_compiler::address::redact;
 use layercake_compiler::ast::Command;
 use layercake_compiler::lint::is_secret;
+use layercake_compiler::plan::{Plan, StepId};
 use layercake_executor::build::key::hidden;
+use layercake_executor::explain::document::Surroundings;
 use layercake_executor::explain::history::Subject;
-use layercake_executor::explain::recorder::Surroundings;
 
 use super::context::folder::default_dockerfile;
 use super::{Inputs, arguments};
+use crate::command::lock::LockFile;
 
 /// Which builds a build is compared with: those of the same target of the same Dockerfile with the same context.
 #[must_use]
@@ -42,7 +44,7 @@ fn place(path: &Path) -> String {
 
 /// What the Dockerfile, the arguments and the ignore files say besides the plan.
 #[must_use]
-pub fn surroundings(inputs: &Inputs) -> Surroundings {
+pub fn surroundings(inputs: &Inputs, plan: &Plan) -> Surroundings {
     let mut arguments = BTreeMap::new();
     let mut uses: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     for instruction in &inputs.parsed.ast.instructions {
@@ -67,7 +69,10 @@ pub fn surroundings(inputs: &Inputs) -> Surroundings {
         (name.clone().unwrap_or_default(), context.ignore.lines().collect())
     };
     let ignored = inputs.contexts.iter().map(|(name, context)| lines(name, context)).collect();
-    Surroundings { arguments, ignored, uses }
+    let held = |lock: &LockFile| -> BTreeSet<StepId> {
+        plan.steps.iter().filter(|step| lock.holds(&step.operation)).map(|step| step.id).collect()
+    };
+    Surroundings { arguments, ignored, uses, locked: inputs.lock.as_ref().map(held).unwrap_or_default() }
 }
 
 /// The value of an argument as it may be kept.

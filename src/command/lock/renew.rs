@@ -44,7 +44,7 @@ pub fn renew(
     arguments: &arguments::Inputs,
     servers: &Servers<'_>,
     paint: Paint,
-) -> Result<(), Failure> {
+) -> Result<LockFile, Failure> {
     let path = place(inputs.path.as_deref(), arguments).ok_or_else(no_place)?;
     let mut entries = Entries::read(&path)?.unwrap_or_default();
     let mut found = Entries::default();
@@ -70,7 +70,9 @@ pub fn renew(
     let shown = path.display();
     let entries_word = if count == 1 { "entry" } else { "entries" };
     output::tell(&format!("{} {count} {entries_word} in `{shown}`\n", paint.green("locked")));
-    LockFile { path, entries, absent: Absent::Refused }.pin(plan, paint)
+    let lock = LockFile { path, entries, absent: Absent::Refused };
+    lock.pin(plan, paint)?;
+    Ok(lock)
 }
 
 fn commit(git: &Git, servers: &Servers<'_>) -> Result<Commit, Failure> {

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 
 /// The image of this digest, under the name that was asked for.
 pub(super) fn image(
-    resolver: &Resolver<'_>,
+    resolver: &Resolver,
     request: &BaseRequest,
     lock: &LockFile,
     digest: Digest,
@@ -37,7 +37,7 @@ pub(super) fn image(
         let found = image.manifest_digest;
         return if found == digest { Ok(image) } else { Err(wrong(format!("but it is {found}"))) };
     };
-    let images = Images::new(resolver.store);
+    let images = Images::new(&resolver.store);
     let pinned = reference.at_digest(digest);
     let stored = images.resolve(&pinned, &request.platform)?;
     let names = names(&images, request, digest)?;
@@ -46,7 +46,7 @@ pub(super) fn image(
     let known_as = if others.is_empty() { String::new() } else { format!(": it is {}", others.join(", ")) };
     let absent = |host: &str| wrong(format!("which `{host}` does not have{known_as}"));
     let is_known = || Ok::<_, Failure>(is_own || resolver.store.named(CONFIRMED, &pinned.to_string())?.is_some());
-    let image = match (stored, resolver.client) {
+    let image = match (stored, &resolver.client) {
         (Some(image), _) if is_known()? => return Ok(image),
         (Some(image), Some(client)) => match client.has(&pinned, &event::ignore) {
             Ok(true) => image,
@@ -55,7 +55,7 @@ pub(super) fn image(
             Err(RegistryError::Unreachable { .. }) if others.is_empty() => return Ok(image),
             Err(error) => return Err(error.into()),
         },
-        (None, Some(client)) => match client.resolve(resolver.store, &pinned, &request.platform, &event::ignore) {
+        (None, Some(client)) => match client.resolve(&resolver.store, &pinned, &request.platform, &event::ignore) {
             Ok(image) => image,
             Err(RegistryError::NotFound { host, .. }) => return Err(absent(&host)),
             Err(RegistryError::NotFor { available, .. }) => {

@@ -15,7 +15,7 @@ use rustix::fs::FileType;
 use rustix::process::{getegid, geteuid};
 
 use super::folder::{Dockerfile, looks_like_dockerfile};
-use super::{Opened, Place, ignore, text};
+use super::{LONGEST, Opened, Place, ignore, text};
 use crate::failure::Failure;
 
 /// A folder that a context was unpacked into. It goes when this is dropped.
@@ -136,7 +136,7 @@ impl Context {
         bytes.map(|bytes| ignore(&text(bytes), &path.display().to_string())).transpose()
     }
 
-    /// Reads a file of it. Links in it lead nowhere else.
+    /// Reads a file of it, as far as a Dockerfile is read. Links in it lead nowhere else.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         let failed = |error: io::Error| {
             let message =
@@ -150,10 +150,12 @@ impl Context {
             Some(stat) if kind(&stat) != FileType::RegularFile => {
                 Err(Failure::input(format!("`{}` of the context `{}` is no file", path.display(), self.name)))
             }
-            Some(stat) if stat.st_size.unsigned_abs() > super::stdin::LONGEST => {
-                Err(super::stdin::too_long(&path.display().to_string()))
+            Some(_) => {
+                let mut bytes = Vec::new();
+                let read = |file: fs::File| file.take(LONGEST).read_to_end(&mut bytes);
+                self.root.open_file(&resolved).and_then(read).map_err(failed)?;
+                Ok(Some(bytes))
             }
-            Some(_) => self.root.read(path).map_err(failed),
         }
     }
 

@@ -5,13 +5,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use layercake_compiler::MAX_SOURCE;
 use layercake_compiler::ignore::Ignore;
 use layercake_executor::build::site::ContextFolder;
 use layercake_executor::fault::reason;
 use layercake_executor::root::Root;
 
-use super::{Opened, Place, arguments, http, ignore, is_url, stdin, text};
+use super::{LONGEST, Opened, Place, arguments, http, ignore, is_url, stdin, text};
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -106,10 +105,10 @@ pub(super) fn read_dockerfile(path: PathBuf, folder: &Path) -> Result<Dockerfile
     }
 }
 
-/// Reads as much of a file as the compiler would look at, and a byte more, for which it refuses it.
+/// Reads a file as far as a Dockerfile is read.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_SOURCE as u64 + 1).read_to_end(&mut bytes)?;
+    fs::File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -14,8 +14,7 @@ use layercake_executor::http::source::{Freshness, Source};
 
 use super::archive::{Context, Unpacked};
 use super::folder::{Dockerfile, read_dockerfile};
-use super::stdin::{self, LONGEST, too_long};
-use super::{Opened, Place, arguments, is_url, text};
+use super::{LONGEST, Opened, Place, arguments, is_url, stdin, text};
 use crate::command::inputs::{open_store, secret};
 use crate::command::registry::client_unless;
 use crate::failure::Failure;
@@ -58,12 +57,8 @@ pub(super) fn dockerfile(url: &str, arguments: &arguments::Inputs, settings: &Se
     let store = open_store(settings)?;
     let (address, file) = bring(url, &store, arguments, settings)?;
     let mut bytes = Vec::new();
-    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&address, &error))?;
-    let file = address.to_string();
-    if bytes.len() as u64 > LONGEST {
-        return Err(too_long(&file));
-    }
-    Ok(Dockerfile { file, path: None, text: text(bytes), ignore: None })
+    file.take(LONGEST).read_to_end(&mut bytes).map_err(|error| unreadable(&address, &error))?;
+    Ok(Dockerfile { file: address.to_string(), path: None, text: text(bytes), ignore: None })
 }
 
 /// What was found at an address.
@@ -99,10 +94,7 @@ fn fetch(
     if begins_archive(&beginning) {
         return Ok((Context::unpack(Box::new(file), address.to_string(), store)?, What::Archive));
     }
-    let is_long = file.metadata().map_err(unreadable)?.len() > LONGEST;
-    if wanted == Wanted::Dockerfile && is_long {
-        return Err(too_long(&address.to_string()));
-    }
+    let mut file = file.take(if wanted == Wanted::Dockerfile { LONGEST } else { u64::MAX });
     let unpacked = Unpacked::begin(store)?;
     let path = unpacked.path().join(NAME);
     let written = File::create(&path).and_then(|mut to| io::copy(&mut file, &mut to)).and_then(|_| {

@@ -3,19 +3,15 @@
 use std::io::{self, Cursor, IsTerminal, Read};
 use std::path::Path;
 
-use layercake_compiler::MAX_SOURCE;
 use layercake_executor::archive::{BEGINNING, begins_archive};
 use layercake_executor::fault::reason;
 
 use super::archive::Context;
 use super::folder::Dockerfile;
-use super::{Place, arguments, http, is_url, text};
+use super::{LONGEST, Place, arguments, http, is_url, text};
 use crate::command::inputs::open_store;
 use crate::failure::Failure;
 use crate::settings::Settings;
-
-/// The longest Dockerfile, in bytes: who gives something else should learn it.
-pub(super) const LONGEST: u64 = MAX_SOURCE as u64;
 
 /// The context `-`.
 pub(super) fn locate(arguments: &arguments::Inputs, settings: &Settings) -> Result<Place, Failure> {
@@ -64,18 +60,12 @@ fn begin() -> Result<(Vec<u8>, io::Stdin), Failure> {
     Ok((beginning, input))
 }
 
-/// The whole text.
+/// The whole text, as far as it is read.
 fn whole(mut bytes: Vec<u8>, rest: impl Read) -> Result<String, Failure> {
     rest.take(LONGEST).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    if bytes.len() as u64 > LONGEST { Err(too_long("Dockerfile")) } else { Ok(text(bytes)) }
+    Ok(text(bytes))
 }
 
 fn unreadable(error: &io::Error) -> Failure {
     Failure::environment(format!("cannot read standard input: {}", reason(error)))
-}
-
-/// What is no Dockerfile by its length alone.
-pub(super) fn too_long(name: &str) -> Failure {
-    Failure::input(format!("`{name}` has more than {} MiB and is no Dockerfile", LONGEST >> 20))
-        .help("give a Dockerfile, or a context in a tar")
 }

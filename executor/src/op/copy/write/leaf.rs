@@ -47,6 +47,10 @@ impl Writer<'_> {
     /// Copies something that is no folder, over a file that is in its place.
     pub(super) fn leaf(&mut self, leaf: &Leaf<'_>) -> Result<(), WriteError> {
         let Leaf { stat, to, name, .. } = *leaf;
+        // A socket means nothing without the process that listens on it. It is not copied, and it replaces nothing.
+        if kind(stat) == FileType::Socket {
+            return Ok(());
+        }
         let shared = shared_inode(stat).filter(|_| kind(stat) == FileType::RegularFile);
         if shared.is_some_and(|inode| self.links.first_name(inode) == Some(leaf.target)) {
             return Ok(());
@@ -71,8 +75,6 @@ impl Writer<'_> {
                 let link = readlinkat(leaf.from, leaf.from_name, Vec::new()).map_err(|error| leaf.unreadable(error))?;
                 self.link(leaf, &link).map_err(|error| leaf.refused(error))
             }
-            // A socket means nothing without the process that listens on it.
-            FileType::Socket => Ok(()),
             file_type => self.special(leaf, file_type).map_err(|error| leaf.refused(error)),
         }
     }
