@@ -82,7 +82,8 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
     let folders = layers().map(|history| history.steps().map(|step| made(step.index()).change.folder).collect());
     let folders: Vec<Folders> = folders.collect();
     let mut packed = HashMap::new();
-    for (history, parts) in layers().zip(&folders).filter(|(_, parts)| parts.iter().any(|part| !store.has_folder(part))) {
+    for (history, parts) in layers().zip(&folders).filter(|(_, parts)| parts.iter().any(|part| !store.has_folder(part)))
+    {
         let elsewhere = match parts.as_slice() {
             [folder] => site.caches.blob(store, folder, how.layers, site.listener)?,
             _ => None,

@@ -6,3 +6,4 @@ pub mod http;
 pub mod input;
 pub mod make_dir;
 pub mod run;
+pub mod taking;

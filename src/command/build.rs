@@ -10,7 +10,7 @@ use layercake_cache::KeyHasher;
 use layercake_compiler::plan::{Plan, Step};
 use layercake_executor::build::error::{Error, StepError};
 use layercake_executor::build::product::Product;
-use layercake_executor::build::site::{Bases, Site};
+use layercake_executor::build::site::{Bases, Site, Word};
 use layercake_executor::build::{event::Event, materialize};
 use layercake_executor::explain::recorder::Recorder;
 use layercake_executor::image::descriptor::Descriptor;
@@ -79,6 +79,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         fetch: &fetch,
         client: client.as_ref(),
         caches: &caches,
+        word: Word::Anybodys,
         git: &git,
         contexts: &inputs.contexts,
         surroundings: &surroundings,

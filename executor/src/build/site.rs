@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use layercake_cache::Store;
+use layercake_cache::{ContentKey, Store};
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::operation;
 use layercake_compiler::plan::Step;
 use layercake_compiler::platform::Platform;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::event::Listener;
@@ -38,6 +40,8 @@ pub struct Site<'a> {
     pub git: &'a git::Client,
     /// What has been made elsewhere.
     pub caches: &'a Caches<'a>,
+    /// Whose word counts for what is in a tree.
+    pub word: Word,
     /// The contexts, by name; the build context has none.
     pub contexts: &'a BTreeMap<Option<String>, ContextFolder>,
     /// The surroundings of every command.
@@ -50,6 +54,15 @@ pub struct Site<'a> {
     pub epoch: Option<i64>,
     /// Who is told what happens.
     pub listener: Listener<'a>,
+}
+
+/// Whose word counts for what is in a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// That of a cache from elsewhere too: a step may be looked up by it.
+    Anybodys,
+    /// Our own alone: what is made is kept by it.
+    Ours,
 }
 
 /// The documents of base images, by reference and platform as the plan has them.
@@ -161,6 +174,26 @@ impl Site<'_> {
     /// If that does not work.
     pub fn folders(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
         folders(tree, self.store, self.caches, self.fetch, self.listener)
+    }
+
+    /// What was found in a tree before, under this key. What is found in a tree is found there for ever.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn recall<T: DeserializeOwned>(&self, key: &ContentKey) -> Result<Option<T>, Error> {
+        self.caches.note(key);
+        let ours = self.store.record(key)?.and_then(|record| serde_json::from_slice(&record).ok());
+        let theirs = || self.caches.fact(key).and_then(|fact| serde_json::from_value(fact.clone()).ok());
+        Ok(ours.or_else(|| if self.word == Word::Anybodys { theirs() } else { None }))
+    }
+
+    /// Remembers what was found in a tree.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn remember<T: Serialize>(&self, key: &ContentKey, found: &T) -> Result<(), Error> {
+        let record = serde_json::to_vec(found).expect("names, texts and numbers are always JSON");
+        Ok(self.store.put_record(key, &record)?)
     }
 
     /// Brings the layers of a tree's image that are not here into the store.

@@ -11,7 +11,7 @@ use super::error::{Error, StepError};
 use super::event::{Event, Finish};
 use super::key::Ingredients;
 use super::product::{Made, Product};
-use super::site::{Reuse, Site};
+use super::site::{Reuse, Site, Word};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
 use super::{past, record};
@@ -51,7 +51,11 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
         let made = http::bring(operation, step, site, cancel)?;
         return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
     }
-    let (action, ingredients) = Action::find(step, inputs, site, cancel)?;
+    let (mut action, mut ingredients) = Action::find(step, inputs, site, cancel)?;
+    if !site.caches.is_empty() && remembered(site, &ingredients.key(), reuse)?.is_none() {
+        // What is done now is kept under its key. So that has to be made of what is known here.
+        (action, ingredients) = Action::find(step, inputs, &Site { word: Word::Ours, ..*site }, cancel)?;
+    }
     describe(&ingredients);
     let made = made(step, &action, site, cancel, inputs, &ingredients.key(), reuse)?;
     Ok(Product::Tree(below(inputs).with(&made.change), Some(made)))
@@ -120,7 +124,7 @@ impl<'a> Action<'a> {
                 Self::Git(operation)
             }
             Operation::Copy(operation) => {
-                let sources = copy::Sources::find(operation, inputs, site)?;
+                let sources = copy::Sources::new(operation, inputs)?;
                 sources.describe(&below(inputs), site, &mut ingredients)?;
                 Self::Copy(sources)
             }
@@ -144,10 +148,10 @@ impl<'a> Action<'a> {
 }
 
 /// What a step changed: the remembered change set, or a new one.
-fn made(
+fn made<'a>(
     step: &Step,
-    action: &Action<'_>,
-    site: &Site<'_>,
+    action: &Action<'a>,
+    site: &Site<'a>,
     cancel: &Cancel,
     inputs: &[Product],
     key: &ContentKey,
@@ -192,10 +196,10 @@ pub(super) fn remembered(site: &Site<'_>, key: &ContentKey, reuse: Reuse) -> Res
 }
 
 /// Does the operation in a workspace of its own and stores what changed.
-fn apply(
+fn apply<'a>(
     step: &Step,
-    action: &Action<'_>,
-    site: &Site<'_>,
+    action: &Action<'a>,
+    site: &Site<'a>,
     cancel: &Cancel,
     inputs: &[Product],
 ) -> Result<Change, Error> {

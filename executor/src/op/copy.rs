@@ -16,6 +16,7 @@ use layercake_compiler::operation::{Below, Copy, CopySource, Unpack};
 use rustix::fs::FileType;
 
 use super::input::{self, Input};
+use super::taking::{Found, Taking};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
 use crate::build::product::Product;
@@ -31,33 +32,21 @@ use taken::Taken;
 use way::{Lookout, Times, Way};
 use write::{Owner, Writer};
 
-/// What a copy takes, found: once for its key and, if nobody has made it before, for making it.
+/// What a copy takes: looked for once, for its key and, if nobody has made it before, for making it.
 pub struct Sources<'a> {
     copy: &'a Copy,
     /// In the order of the instruction.
-    found: Vec<Found<'a>>,
-}
-
-/// One source of the instruction.
-struct Found<'a> {
-    input: Input<'a>,
-    taken: Taken,
-    selected: Vec<Selected>,
+    takings: Vec<Taking<'a>>,
 }
 
 impl<'a> Sources<'a> {
-    /// Looks for what `copy` names.
+    /// What `copy` names. Nothing is looked at yet.
     ///
     /// # Errors
-    /// If a source is not there or cannot be read.
-    pub fn find(copy: &'a Copy, inputs: &'a [Product], site: &Site<'a>) -> Result<Self, Error> {
-        let find = |source: &CopySource| {
-            let input = Input::open(&inputs[source.input], site)?;
-            let taken = Taken::new(copy, &source.path)?;
-            let selected = input.source().select(&taken.path)?;
-            Ok(Found { input, taken, selected })
-        };
-        Ok(Self { copy, found: copy.sources.iter().map(find).collect::<Result<_, Error>>()? })
+    /// If a pattern is none.
+    pub fn new(copy: &'a Copy, inputs: &'a [Product]) -> Result<Self, Error> {
+        let taking = |source: &CopySource| Ok(Taking::new(&inputs[source.input], Taken::new(copy, &source.path)?));
+        Ok(Self { copy, takings: copy.sources.iter().map(taking).collect::<Result<_, Error>>()? })
     }
 
     /// Whether it is made apart from the tree that it goes on.
@@ -70,7 +59,7 @@ impl<'a> Sources<'a> {
     ///
     /// # Errors
     /// If a source or the tree cannot be read, or the owner is not known.
-    pub fn describe(&self, below: &Tree, site: &Site<'_>, ingredients: &mut Ingredients) -> Result<(), Error> {
+    pub fn describe(&self, below: &Tree, site: &Site<'a>, ingredients: &mut Ingredients) -> Result<(), Error> {
         let taken = self.taken(site)?;
         let mut with = |tree: &Ingredients| {
             ingredients.add("operation", "copy").append(tree).append(&taken);
@@ -81,7 +70,7 @@ impl<'a> Sources<'a> {
             return Ok(());
         }
         whole.add("tree", below.id());
-        if self.copy.below == Below::Whole || self.unpacks() {
+        if self.copy.below == Below::Whole || self.unpacks(site)? {
             with(&whole);
             return Ok(());
         }
@@ -101,20 +90,21 @@ impl<'a> Sources<'a> {
     }
 
     /// Lists what the copy says and what it takes.
-    fn taken(&self, site: &Site<'_>) -> Result<Ingredients, Error> {
+    fn taken(&self, site: &Site<'a>) -> Result<Ingredients, Error> {
         let (copy, mut ingredients) = (self.copy, Ingredients::default());
         ingredients.add("destination", &copy.destination);
         ingredients.add("unpack", serde_json::to_string(&copy.unpack).expect("a name"));
         ingredients.add("owner", copy.owner.as_deref().unwrap_or_default());
         ingredients.add("mode", copy.mode.as_deref().unwrap_or_default());
         ingredients.add("link", copy.link).add("parents", copy.parents);
-        for (source, Found { input, taken, selected }) in copy.sources.iter().zip(&self.found) {
+        for (source, taking) in copy.sources.iter().zip(&self.takings) {
+            let content = taking.content(site)?;
             ingredients.add("source", &source.path);
-            for selected in selected {
-                ingredients.add("name", selected.name.display()).add("path", selected.path.display());
+            for (name, path) in &content.selected {
+                ingredients.add("name", Path::new(name).display()).add("path", Path::new(path).display());
             }
-            ingredients.add(format!("content {}", source.path), input.identity(selected, taken, site)?);
-            ingredients.add("owners", if input.owners() == Owners::Counted { "kept" } else { "root" });
+            ingredients.add(format!("content {}", source.path), content.id);
+            ingredients.add("owners", if taking.owners() == Owners::Counted { "kept" } else { "root" });
         }
         for pattern in &copy.exclude {
             ingredients.add("exclude", pattern);
@@ -123,35 +113,39 @@ impl<'a> Sources<'a> {
     }
 
     /// Whether an archive is among the sources that will be unpacked.
-    fn unpacks(&self) -> bool {
-        let is_unpacked = |found: &Found<'_>| {
-            let all = found.input.source();
-            may_unpack(self.copy, &found.input) && found.selected.iter().any(|one| archive::is_archive(&all, one))
-        };
-        self.found.iter().any(is_unpacked)
+    fn unpacks(&self, site: &Site<'a>) -> Result<bool, Error> {
+        for taking in self.takings.iter().filter(|taking| may_unpack(self.copy, taking)) {
+            let Found { input, selected } = taking.open(site)?;
+            if selected.iter().any(|one| archive::is_archive(&input.source(), one)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What the copy looks at in the tree below; `None` if it depends on more. `whole` is the key that it has with all of that
     /// tree.
-    fn way(&self, below: &Tree, whole: &ContentKey, site: &Site<'_>) -> Result<Option<Way>, Error> {
+    fn way(&self, below: &Tree, whole: &ContentKey, site: &Site<'a>) -> Result<Option<Way>, Error> {
         let times = site.epoch.map_or(Times::Ignored, Times::Before);
-        Way::remembered(site.store, &Way::key(whole, times), || {
+        Way::remembered(site, &Way::key(whole, times), || {
             let copy = self.copy;
             let mounted = Overlay { lowers: site.folders(below)?, upper: None }.mount()?;
             let tree = Root::of(&mounted)?;
             let owner = copy.owner.as_deref().filter(|owner| owner::is_named(owner));
             let owner = owner.map(|owner| owner::resolve(owner, &tree)).transpose()?;
             let mut lookout = Lookout::new(&tree, times);
+            let mut copied = 0;
             // Linked, it is made apart.
-            let found = self.found.iter().filter(|_| !copy.link);
-            for Found { input, taken, selected } in found.clone() {
+            for taking in self.takings.iter().filter(|_| !copy.link) {
+                let Found { input, selected } = taking.open(site)?;
                 for selected in selected {
                     let source = input.source();
-                    let filter = filter(&source, taken, selected);
+                    let filter = filter(&source, taking.taken(), selected);
                     lookout.copy(&Source { root: source.root, filter: &filter }, selected, &copy.destination)?;
                 }
+                copied += selected.len();
             }
-            Ok(lookout.finish(owner, found.map(|found| found.selected.len()).sum()))
+            Ok(lookout.finish(owner, copied))
         })
     }
 
@@ -159,7 +153,7 @@ impl<'a> Sources<'a> {
     ///
     /// # Errors
     /// If a source cannot be read, the owner is not known, or the tree cannot be written.
-    pub fn apply(&self, workspace: &Workspace, below: &Product, site: &Site<'_>) -> Result<(), Error> {
+    pub fn apply(&self, workspace: &Workspace, below: &Product, site: &Site<'a>) -> Result<(), Error> {
         let copy = self.copy;
         let mode = copy.mode.as_deref().map(ModeChange::parse).transpose()?;
         let mounted = workspace.overlay().mount()?;
@@ -172,15 +166,16 @@ impl<'a> Sources<'a> {
             Some(owner) => Some(owner::resolve(owner, &tree)?),
             None => None,
         };
-        for Found { input, taken, selected } in &self.found {
-            let owner_here = match (owner, input.owners()) {
+        for taking in &self.takings {
+            let owner_here = match (owner, taking.owners()) {
                 (Some((uid, gid)), _) => Owner::Set { uid, gid },
                 (None, Owners::Counted) => Owner::Kept,
                 (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
             };
             let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
+            let Found { input, selected } = taking.open(site)?;
             for selected in selected {
-                one(copy, input, selected, taken, owner, &mut writer)?;
+                one(copy, taking, &input.source(), selected, owner, &mut writer)?;
             }
         }
         Ok(())
@@ -204,11 +199,11 @@ fn filter<'s>(
 }
 
 /// Whether archives of this input are unpacked.
-fn may_unpack(copy: &Copy, input: &Input<'_>) -> bool {
+fn may_unpack(copy: &Copy, taking: &Taking<'_>) -> bool {
     match copy.unpack {
         Unpack::Never => false,
         // What an `ADD` takes from a tree was fetched.
-        Unpack::Local => !input.is_tree(),
+        Unpack::Local => !taking.is_tree(),
         Unpack::Always => true,
     }
 }
@@ -216,17 +211,16 @@ fn may_unpack(copy: &Copy, input: &Input<'_>) -> bool {
 /// Copies one selected path, or unpacks it.
 fn one(
     copy: &Copy,
-    input: &Input<'_>,
+    taking: &Taking<'_>,
+    all: &Source<'_>,
     selected: &Selected,
-    taken: &Taken,
     owner: Option<(u32, u32)>,
     writer: &mut Writer<'_>,
 ) -> Result<(), Error> {
-    let all = input.source();
-    if may_unpack(copy, input) && archive::is_archive(&all, selected) {
-        return archive::unpack(&all, selected, &copy.destination, owner, writer);
+    if may_unpack(copy, taking) && archive::is_archive(all, selected) {
+        return archive::unpack(all, selected, &copy.destination, owner, writer);
     }
-    taken.check(&all)?;
-    let filter = filter(&all, taken, selected);
+    taking.taken().check(all)?;
+    let filter = filter(all, taking.taken(), selected);
     Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
 }

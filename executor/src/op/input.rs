@@ -5,18 +5,16 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use layercake_cache::{ContentId, KeyHasher, Scratch};
+use layercake_cache::{ContentId, Scratch};
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::operation::Inline;
 use rustix::fs::FileType;
-use serde::{Deserialize, Serialize};
 
 use super::copy::source::{Filter, Selected, Source};
 use super::copy::taken::Taken;
 use crate::build::error::Error;
 use crate::build::product::Product;
 use crate::build::site::{ContextFolder, Site};
-use crate::build::tree::TreeId;
 use crate::explain::listing;
 use crate::fault::{At, PathError};
 use crate::overlay::Overlay;
@@ -35,7 +33,7 @@ enum Files<'a> {
     /// In a context.
     Context(&'a ContextFolder),
     /// In a tree, mounted for as long as its root is open.
-    Tree(TreeId),
+    Tree,
     /// In a folder that is written for this purpose.
     Inline {
         /// Deleted when it is dropped.
@@ -53,7 +51,7 @@ impl<'a> Input<'a> {
         Ok(match product {
             Product::Tree(tree, _) => {
                 let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
-                Self { root: Root::of(&mounted)?, files: Files::Tree(tree.id()), hidden: Box::new(everything) }
+                Self { root: Root::of(&mounted)?, files: Files::Tree, hidden: Box::new(everything) }
             }
             Product::Context(name) => {
                 let context = site.contexts.get(name).ok_or_else(|| Error::UnknownContext(name.clone()))?;
@@ -81,21 +79,6 @@ impl<'a> Input<'a> {
         Source { root: &self.root, filter: &*self.hidden }
     }
 
-    /// Whether its files are those of another step.
-    #[must_use]
-    pub fn is_tree(&self) -> bool {
-        matches!(self.files, Files::Tree(_))
-    }
-
-    /// Whose its files are: those of a tree belong to whom they belong there, all others to root.
-    #[must_use]
-    pub fn owners(&self) -> Owners {
-        match self.files {
-            Files::Tree(_) => Owners::Counted,
-            Files::Context(_) | Files::Inline { .. } => Owners::Ignored,
-        }
-    }
-
     /// The identity of what `selected` names, as far as it is taken.
     ///
     /// # Errors
@@ -104,7 +87,7 @@ impl<'a> Input<'a> {
         let paths: Vec<PathBuf> = selected.iter().map(|selected| selected.path.clone()).collect();
         let place = match &self.files {
             Files::Context(context) => context.path.clone(),
-            Files::Tree(_) | Files::Inline { .. } => PathBuf::from("/"),
+            Files::Tree | Files::Inline { .. } => PathBuf::from("/"),
         };
         let root = select::Root::from_fd(self.root.as_fd().try_clone_to_owned().at("open", &place)?, place.clone());
         let filter = |path: &Path, kind: FileType| {
@@ -112,52 +95,23 @@ impl<'a> Input<'a> {
             let of = selected.iter().find(|selected| path.starts_with(&selected.path));
             of.map_or(Verdict::Take, |of| both((source.filter)(path, kind), || taken.verdict(of, path, kind)))
         };
+        // Those of a tree belong to whom they belong there, all others to root.
+        let owners = if let Files::Tree = self.files { Owners::Counted } else { Owners::Ignored };
         let find = |memo: Option<&Memo<'_>>| -> Result<ContentId, Error> {
-            let (found, entries) = select::select_listed(&root, &paths, self.owners(), &filter, memo)?;
+            let (found, entries) = select::select_listed(&root, &paths, owners, &filter, memo)?;
             listing::keep(site.store, &found.id, &entries)?;
             Ok(found.id)
         };
         match &self.files {
-            Files::Inline { .. } => find(None),
+            Files::Inline { .. } | Files::Tree => find(None),
             Files::Context(_) => {
                 let memo = Memo::load(site.store, &place)?;
                 let found = find(Some(&memo))?;
                 memo.save()?;
                 Ok(found)
             }
-            // What is found in a tree is found there for ever.
-            Files::Tree(tree) => remembered(*tree, &paths, taken, site, || find(None)),
         }
     }
-}
-
-/// What is remembered of a selection from a tree.
-#[derive(Serialize, Deserialize)]
-struct Remembered(ContentId);
-
-fn remembered(
-    tree: TreeId,
-    paths: &[PathBuf],
-    taken: &Taken,
-    site: &Site<'_>,
-    find: impl FnOnce() -> Result<ContentId, Error>,
-) -> Result<ContentId, Error> {
-    let mut hasher = KeyHasher::new("layercake selection from a tree 2");
-    hasher.field(tree.to_string().as_bytes());
-    for path in paths {
-        hasher.field(b"path").field(path.as_os_str().as_encoded_bytes());
-    }
-    for pattern in taken.patterns() {
-        hasher.field(b"pattern").field(pattern.as_bytes());
-    }
-    let key = hasher.finish();
-    let record = site.store.record(&key)?;
-    if let Some(Remembered(id)) = record.and_then(|record| serde_json::from_slice(&record).ok()) {
-        return Ok(id);
-    }
-    let id = find()?;
-    site.store.put_record(&key, &serde_json::to_vec(&Remembered(id)).expect("an id is a text"))?;
-    Ok(id)
 }
 
 /// What an ignore file says of a path.

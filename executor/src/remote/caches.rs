@@ -5,10 +5,13 @@
 //! held against it, and what it changes in the tree below is worked out anew: only that is put into the store. So a cache that
 //! lies can spoil the build that asks for it, and nothing else.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
 use layercake_compiler::platform::Platform;
+use serde_json::Value;
 
 use super::error::Error;
 use super::index::{Index, Packed};
@@ -30,6 +33,8 @@ use crate::{change, layer};
 pub struct Caches<'a> {
     caches: Vec<Cache>,
     client: Option<&'a Client>,
+    /// Facts that this build has asked for.
+    asked: Mutex<BTreeSet<ContentKey>>,
 }
 
 /// One of them.
@@ -55,7 +60,7 @@ impl<'a> Caches<'a> {
     /// None yet. `client` asks registries, if they may be asked.
     #[must_use]
     pub fn new(client: Option<&'a Client>) -> Self {
-        Self { caches: Vec::new(), client }
+        Self { client, ..Self::default() }
     }
 
     /// Adds a cache, if there is one at this place.
@@ -77,6 +82,29 @@ impl<'a> Caches<'a> {
             cache.index.step(key).copied().filter(|made| cache.index.layers.contains_key(&made.change.folder))
         };
         self.caches.iter().find_map(made)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.caches.is_empty()
+    }
+
+    /// What was found in a tree elsewhere, under this key.
+    #[must_use]
+    pub fn fact(&self, key: &ContentKey) -> Option<&Value> {
+        self.caches.iter().find_map(|cache| cache.index.facts.get(&key.to_string()))
+    }
+
+    /// Notes that the build has asked for this fact, so that a cache of it has it.
+    pub fn note(&self, key: &ContentKey) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(*key);
+    }
+
+    /// The facts that the build has asked for.
+    #[must_use]
+    pub fn asked(&self) -> Vec<ContentKey> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// Whether the cache at this place is this very one: then it need not be put there again.

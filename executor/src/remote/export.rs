@@ -67,6 +67,12 @@ impl Source<'_> {
                 index.layers.insert(folder, packed);
             }
         }
+        for key in self.caches.asked() {
+            let ours = self.store.record(&key)?.and_then(|record| serde_json::from_slice(&record).ok());
+            if let Some(fact) = ours.or_else(|| self.caches.fact(&key).cloned()) {
+                index.facts.insert(key.to_string(), fact);
+            }
+        }
         Ok(index)
     }
 

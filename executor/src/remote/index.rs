@@ -23,6 +23,8 @@ pub struct Index {
     pub steps: BTreeMap<String, Made>,
     /// The blobs of what came of them, by folder. Of a step without a blob it is known what it became, and no more.
     pub layers: BTreeMap<ContentId, Packed>,
+    /// What was found in trees, so that those that have the trees' ids alone can look up what is made from them.
+    pub facts: BTreeMap<String, Value>,
 }
 
 /// A folder as a blob.
@@ -48,6 +50,7 @@ struct Written {
     version: u32,
     steps: BTreeMap<String, Made>,
     layers: Vec<(ContentId, Packed)>,
+    facts: BTreeMap<String, Value>,
 }
 
 impl Index {
@@ -62,14 +65,14 @@ impl Index {
     pub fn of(config: &ImageConfig) -> Option<Self> {
         let written: Written = serde_json::from_value(config.other.get(FIELD)?.clone()).ok()?;
         let layers = written.layers.into_iter().collect();
-        (written.version == VERSION).then_some(Self { steps: written.steps, layers })
+        (written.version == VERSION).then_some(Self { steps: written.steps, layers, facts: written.facts })
     }
 
     /// The field that makes an image a cache.
     #[must_use]
     pub fn field(&self) -> (String, Value) {
         let layers = self.layers.iter().map(|(folder, packed)| (*folder, *packed)).collect();
-        let written = Written { version: VERSION, steps: self.steps.clone(), layers };
+        let written = Written { version: VERSION, steps: self.steps.clone(), layers, facts: self.facts.clone() };
         (FIELD.to_owned(), serde_json::to_value(written).expect("its keys are texts"))
     }
 }

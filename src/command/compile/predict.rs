@@ -2,7 +2,7 @@
 
 use layercake_compiler::Compilation;
 use layercake_compiler::plan::{Expected, Forecast, Outlook, Plan, Step};
-use layercake_executor::build::site::{Bases, Site};
+use layercake_executor::build::site::{Bases, Site, Word};
 use layercake_executor::build::{past, predict as executor};
 use layercake_executor::explain::explanation::{Explained, State, explain_predicted};
 use layercake_executor::explain::reason::Reason;
@@ -53,6 +53,7 @@ pub(super) fn predict(
         fetch: &|_| Ok(()),
         client: resolver.client.as_ref(),
         caches: &Caches::default(),
+        word: Word::Ours,
         git: &inputs::git_client(arguments, store)?,
         contexts: &inputs.contexts,
         surroundings: &surroundings::unprepared(arguments, settings)?,

@@ -19,13 +19,14 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use layercake_cache::{ContentKey, KeyHasher, Store};
+use layercake_cache::{ContentKey, KeyHasher};
 use rustix::fs::{AtFlags, FileType, Stat, statat};
 use serde::{Deserialize, Serialize};
 
 use super::source::{Selected, Source};
 use super::write::WriteError;
 use crate::build::error::Error;
+use crate::build::site::Site;
 use crate::root::{LastLink, Root, kind};
 use crate::select::Verdict;
 use crate::tree::attributes::Attributes;
@@ -56,15 +57,15 @@ impl Way {
     /// # Errors
     /// If the store cannot be read or written, and what `find` fails with.
     pub fn remembered(
-        store: &Store,
+        site: &Site<'_>,
         key: &ContentKey,
         find: impl FnOnce() -> Result<Option<Self>, Error>,
     ) -> Result<Option<Self>, Error> {
-        if let Some(way) = store.record(key)?.and_then(|record| serde_json::from_slice(&record).ok()) {
+        if let Some(way) = site.recall(key)? {
             return Ok(way);
         }
         let way = find()?;
-        store.put_record(key, &serde_json::to_vec(&way).expect("texts and numbers are always JSON"))?;
+        site.remember(key, &way)?;
         Ok(way)
     }
 

@@ -11,7 +11,7 @@ use layercake_compiler::operation::{Git, Network, Operation};
 use layercake_compiler::plan::{Origin, PLAN_VERSION, Plan, PlannedImage, Step, StepId};
 use layercake_executor::build::event::Event;
 use layercake_executor::build::materialize;
-use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Reuse, Site, Surroundings};
+use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Reuse, Site, Surroundings, Word};
 use layercake_executor::build::tree::Layer;
 use layercake_executor::fault::reason;
 use layercake_executor::git::{self, Access, Client};
@@ -134,6 +134,7 @@ fn fetch(git: &Git, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> R
         git: &client,
         client: None,
         caches: &Caches::default(),
+        word: Word::Ours,
         contexts: &BTreeMap::new(),
         surroundings: &surroundings(),
         reuse: &reuse,
