@@ -340,6 +340,19 @@ pub enum MountKind {
     },
 }
 
+impl MountKind {
+    /// The slot in the step's `inputs` that it takes files of, and the path below that input's root; `None` if it takes none.
+    #[must_use]
+    pub fn reads(&self) -> Option<(usize, &str)> {
+        match self {
+            Self::Bind { input, source, .. } | Self::Cache { from: Some((input, source)), .. } => {
+                Some((*input, source))
+            }
+            Self::Cache { from: None, .. } | Self::Tmpfs { .. } | Self::Secret { .. } | Self::Ssh { .. } => None,
+        }
+    }
+}
+
 /// Who may use a cache mount at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

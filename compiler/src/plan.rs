@@ -10,6 +10,7 @@ mod html;
 mod layout;
 mod mermaid;
 mod names;
+mod ready;
 mod route;
 mod svg;
 pub(crate) mod text;
@@ -17,6 +18,7 @@ pub(crate) mod text;
 pub use cost::Costs;
 pub use forecast::{Expected, Forecast, Outlook, Span, spoken};
 pub use names::Names;
+pub use ready::Ready;
 
 use serde::{Deserialize, Serialize};
 

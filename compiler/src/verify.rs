@@ -17,7 +17,7 @@ use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
 use crate::graph::{Graph, HistoryEntry};
-use crate::operation::{MountKind, Operation};
+use crate::operation::Operation;
 
 /// An invariant that does not hold: a bug of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,12 +169,7 @@ fn operation(operation: &Operation, inputs: usize) -> Result<(), &'static str> {
                 return Err("it runs nothing, or nowhere");
             }
             for mount in &run.mounts {
-                let slot = match &mount.kind {
-                    MountKind::Bind { input, .. } => Some(*input),
-                    MountKind::Cache { from, .. } => from.as_ref().map(|(slot, _)| *slot),
-                    MountKind::Tmpfs { .. } | MountKind::Secret { .. } | MountKind::Ssh { .. } => None,
-                };
-                if slot.is_some_and(|slot| !has(slot)) {
+                if mount.kind.reads().is_some_and(|(slot, _)| !has(slot)) {
                     return Err("it mounts from a slot that does not exist");
                 }
                 if mount.target.as_deref().is_some_and(|target| !is_absolute(target)) {

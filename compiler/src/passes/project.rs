@@ -17,7 +17,7 @@ use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use crate::graph::Graph;
-use crate::operation::{Copy, MountKind, Operation, Run};
+use crate::operation::{Copy, Operation, Run};
 use crate::wildcard::has_wildcards;
 
 pub(super) fn run(graph: &mut Graph) {
@@ -60,15 +60,8 @@ fn copied(copy: &Copy, slot: usize) -> impl Iterator<Item = String> + '_ {
 }
 
 fn mounted(run: &Run, slot: usize) -> impl Iterator<Item = String> + '_ {
-    run.mounts.iter().filter_map(move |mount| match &mount.kind {
-        MountKind::Bind { input, source, .. } | MountKind::Cache { from: Some((input, source)), .. } => {
-            (*input == slot).then(|| fixed(source))
-        }
-        MountKind::Cache { from: None, .. }
-        | MountKind::Tmpfs { .. }
-        | MountKind::Secret { .. }
-        | MountKind::Ssh { .. } => None,
-    })
+    let reads = run.mounts.iter().filter_map(|mount| mount.kind.reads());
+    reads.filter(move |(input, _)| *input == slot).map(|(_, source)| fixed(source))
 }
 
 /// The part of a path before the first name that may be a pattern, without a slash at its ends. As whoever reads it: `..`

@@ -1,10 +1,10 @@
 //! [`Costs`]: how long the steps of a plan take, and what follows of that for the whole.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::{Plan, Step, StepId};
+use super::{Plan, Ready, Step, StepId};
 use crate::operation::Operation;
 
 /// What a step counts as where no step of its plan has been done before. Then only the number of steps decides, and any
@@ -67,47 +67,24 @@ impl Costs {
         remaining
     }
 
-    /// How long the plan takes with so many steps at a time, if those that start are always those with the most
-    /// remaining: list scheduling by the critical path (Hu 1961). What steps take from each other is not known here.
+    /// How long the plan takes with so many steps at a time, if they start as [`Ready`] says. What steps take from each other is
+    /// not known here.
     #[must_use]
     pub fn makespan(&self, plan: &Plan, jobs: usize) -> Duration {
         let remaining = self.remaining(plan);
-        let urgency = |step: StepId| (Reverse(remaining[step.index()]), step);
-        let mut waiting: Vec<usize> = plan.steps.iter().map(|step| step.inputs.len()).collect();
-        let users = plan.users();
-        let ready = plan.steps.iter().filter(|step| step.inputs.is_empty());
-        let mut ready: BTreeSet<_> = ready.map(|step| urgency(step.id)).collect();
+        let mut ready = Ready::new(plan, &remaining);
         let mut running = BinaryHeap::new();
         let mut now = Duration::ZERO;
         loop {
             while running.len() < jobs.max(1)
-                && let Some((_, step)) = ready.pop_first()
+                && let Some(step) = ready.pop()
             {
                 running.push(Reverse((now + self.of(step), step)));
             }
             let Some(Reverse((end, step))) = running.pop() else { return now };
             now = end;
-            for user in &users[step.index()] {
-                waiting[user.index()] -= 1;
-                if waiting[user.index()] == 0 {
-                    ready.insert(urgency(*user));
-                }
-            }
+            ready.done(step);
         }
-    }
-}
-
-impl Plan {
-    /// For each step, those that wait for it; once for each input that it is.
-    #[must_use]
-    pub fn users(&self) -> Vec<Vec<StepId>> {
-        let mut users = vec![Vec::new(); self.steps.len()];
-        for step in &self.steps {
-            for input in &step.inputs {
-                users[input.index()].push(step.id);
-            }
-        }
-        users
     }
 }
 

@@ -3,22 +3,19 @@
 //! A step waits on commands and on the network, so each has a plain thread of its own; what computes inside of it
 //! (hashing, packing) uses rayon's threads.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use layercake_compiler::plan::{Plan, StepId};
+use layercake_compiler::plan::{Plan, Ready, StepId};
 
 /// Carries out every step of a plan with `perform`, which gets the step and the products of its inputs, and gives the
 /// products in the plan's order.
 ///
-/// At most `jobs` steps are under way at once. Among those that could start, the one with the longest `remaining` path
-/// does ([`Costs::remaining`](layercake_compiler::plan::Costs::remaining)), and of equally long ones the first in the plan. After a
-/// failure no further step is started, `cancel` is called once, and the failure of the first step to fail is returned
-/// when those under way have ended.
+/// At most `jobs` steps are under way at once. Among those that could start, the one with the longest `remaining` path does, as
+/// [`Ready`] says. After a failure no further step is started, `cancel` is called once, and the failure of the first step to
+/// fail is returned when those under way have ended.
 ///
 /// # Errors
 /// Whatever `perform` fails with.
@@ -33,11 +30,7 @@ where
     T: Clone + Send,
     E: Send,
 {
-    let mut waiting: Vec<usize> = plan.steps.iter().map(|step| step.inputs.len()).collect();
-    let users = plan.users();
-    let urgency = |step: StepId| (Reverse(remaining[step.index()]), step);
-    let mut ready: BTreeSet<(Reverse<Duration>, StepId)> =
-        plan.steps.iter().filter(|step| step.inputs.is_empty()).map(|step| urgency(step.id)).collect();
+    let mut ready = Ready::new(plan, remaining);
     let mut products: Vec<Option<T>> = vec![None; plan.steps.len()];
     let mut failure = None;
     let (sender, results) = mpsc::channel();
@@ -48,7 +41,7 @@ where
         loop {
             while running < jobs.max(1)
                 && failure.is_none()
-                && let Some((_, step)) = ready.pop_first()
+                && let Some(step) = ready.pop()
             {
                 let inputs = plan.steps[step.index()].inputs.iter();
                 let inputs =
@@ -73,12 +66,7 @@ where
             }) {
                 Ok(product) => {
                     products[step.index()] = Some(product);
-                    for user in &users[step.index()] {
-                        waiting[user.index()] -= 1;
-                        if waiting[user.index()] == 0 {
-                            ready.insert(urgency(*user));
-                        }
-                    }
+                    ready.done(step);
                 }
                 Err(error) if failure.is_none() => {
                     failure = Some(error);

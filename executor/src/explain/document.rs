@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use layercake_compiler::operation::{MountKind, Operation};
+use layercake_compiler::operation::Operation;
 use layercake_compiler::plan::{self, Plan, StepId};
 
 use super::history::{Build, Held, Op, Step};
@@ -57,16 +57,7 @@ fn op(operation: &Operation) -> Op {
 fn sources(step: &plan::Step) -> Vec<StepId> {
     let slots: Vec<usize> = match &step.operation {
         Operation::Copy(copy) => copy.sources.iter().map(|source| source.input).collect(),
-        Operation::Run(run) => {
-            let input = |kind: &MountKind| match kind {
-                MountKind::Bind { input, .. } | MountKind::Cache { from: Some((input, _)), .. } => Some(*input),
-                MountKind::Cache { .. }
-                | MountKind::Tmpfs { .. }
-                | MountKind::Secret { .. }
-                | MountKind::Ssh { .. } => None,
-            };
-            run.mounts.iter().filter_map(|mount| input(&mount.kind)).collect()
-        }
+        Operation::Run(run) => run.mounts.iter().filter_map(|mount| mount.kind.reads()).map(|(slot, _)| slot).collect(),
         _ => Vec::new(),
     };
     slots.into_iter().filter_map(|slot| step.inputs.get(slot).copied()).collect()

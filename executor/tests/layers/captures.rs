@@ -293,6 +293,11 @@ fn change_one(tree: &mut Tree, what: usize, index: usize) -> Option<&'static str
         }
         9 => {
             let path = pick(tree, &|node| node.kind == Kind::Opaque)?;
+            // In a folder that hides everything below, a mark hides nothing.
+            let hides = |end: usize| tree.0.get(&path[..end]).is_some_and(|node| node.kind == Kind::Opaque);
+            if path.iter().enumerate().any(|(end, byte)| *byte == b'/' && hides(end)) {
+                return None;
+            }
             tree.0.get_mut(&path)?.kind = Kind::Folder;
             Some("opaque mark")
         }

@@ -40,14 +40,9 @@ pub(super) fn describe(
     let target = mount.target.as_deref().unwrap_or_default();
     let kind = serde_json::to_string(&mount.kind).expect("a mount is names and numbers");
     ingredients.add(format!("mount {target}"), kind);
-    let (input, path) = match &mount.kind {
-        MountKind::Bind { input, source, .. } => (*input, source.as_str()),
-        MountKind::Cache { from: Some((input, source)), .. } => (*input, source.as_str()),
-        MountKind::Cache { .. } | MountKind::Tmpfs { .. } | MountKind::Secret { .. } | MountKind::Ssh { .. } => {
-            return Ok(());
-        }
-    };
-    ingredients.add(format!("mounted {target}"), identity(&inputs[input], path, site)?);
+    if let Some((input, path)) = mount.kind.reads() {
+        ingredients.add(format!("mounted {target}"), identity(&inputs[input], path, site)?);
+    }
     Ok(())
 }
 
