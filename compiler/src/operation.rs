@@ -168,14 +168,14 @@ pub struct Copy {
     pub below: Below,
 }
 
-/// What a [`struct@Copy`] depends on of the tree that it goes on.
+/// What a [`struct@Copy`] or [`MakeDir`] depends on of the tree that it goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Below {
     /// The whole tree.
     #[default]
     Whole,
-    /// What the copy looks at: the way to its destination, what it meets there, and whom `--chown` names.
+    /// What it looks at: the way to its destination, what it meets there, and the numbers of the users that it names.
     Way,
 }
 
@@ -373,4 +373,7 @@ pub struct MakeDir {
     /// `user[:group]` that the folders it makes belong to, as `USER` has it; `None`: 0:0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// What of the tree below decides whether it is done again.
+    #[serde(default, skip_serializing_if = "Below::is_whole")]
+    pub below: Below,
 }

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::graph::{ImageDocuments, Node, Slot};
     use crate::oci::{ContainerConfig, History};
-    use crate::operation::MakeDir;
+    use crate::operation::{Below, MakeDir};
     use crate::plan::Origin;
     use crate::platform::Platform;
 
@@ -206,7 +206,11 @@ mod tests {
     fn graph() -> (Graph, NodeIndex, NodeIndex) {
         let mut nodes = StableDiGraph::new();
         let scratch = nodes.add_node(node(Operation::Scratch));
-        let folder = nodes.add_node(node(Operation::MakeDir(MakeDir { path: "/a".to_owned(), owner: None })));
+        let folder = nodes.add_node(node(Operation::MakeDir(MakeDir {
+            path: "/a".to_owned(),
+            owner: None,
+            below: Below::default(),
+        })));
         nodes.add_edge(scratch, folder, Slot(0));
         let image = ImageDocuments {
             base: None,

@@ -7,3 +7,4 @@ pub mod input;
 pub mod make_dir;
 pub mod run;
 pub mod taking;
+pub mod way;

@@ -1,4 +1,4 @@
-//! Makes copies independent of the tree that they go on, as far as they are. A linked copy is made on the empty tree, and put
+//! Makes copies and folders independent of the tree that they go on, as far as they are. A linked copy is made on the empty tree, and put
 //! on the tree below when both are there. Any other is done again only if what it looks at in that tree has changed.
 //!
 //! **Legality**: `--link` says that what is copied does not depend on the tree below, and it is made apart from that tree with or
@@ -6,7 +6,8 @@
 //! it is. Copies without `--link` stay too, even if no step below touches their paths: the tree may have links (`/b -> /a`) and
 //! folders of which a plan knows nothing. But once that tree is there, it is known what of it the copy looks at: where the way
 //! to its destination leads, which folders it meets there with which attributes, and the numbers of the users that it names.
-//! Whoever carries out the plan lists all of that, and where it cannot (an archive is unpacked), takes the whole tree.
+//! Whoever carries out the plan lists all of that, and where it cannot (an archive is unpacked), takes the whole tree. Making a
+//! folder looks at nothing but the way to it.
 //!
 //! **Profit**: what is copied from another stage is copied while the steps below still run, and a copy whose turn comes late in
 //! the file may be the first to be done. A command that has changed does not make the copies after it again, and their layers stay
@@ -37,11 +38,10 @@ pub(super) fn run(graph: &mut Graph) {
     for node in nodes {
         let is_on_scratch =
             graph.inputs(node).first().is_some_and(|below| graph.nodes[*below].operation == Operation::Scratch);
-        if let Operation::Copy(copy) = &mut graph.nodes[node].operation
-            && !is_on_scratch
-            && copy.unpack != Unpack::Always
-        {
-            copy.below = Below::Way;
+        match &mut graph.nodes[node].operation {
+            Operation::Copy(copy) if !is_on_scratch && copy.unpack != Unpack::Always => copy.below = Below::Way,
+            Operation::MakeDir(folder) if !is_on_scratch => folder.below = Below::Way,
+            _ => {}
         }
     }
 }

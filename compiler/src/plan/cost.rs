@@ -103,7 +103,7 @@ impl Operation {
 pub(super) mod tests {
     use super::*;
     use crate::oci::ContainerConfig;
-    use crate::operation::MakeDir;
+    use crate::operation::{Below, MakeDir};
     use crate::plan::{Origin, PLAN_VERSION, PlannedImage};
     use crate::platform::Platform;
 
@@ -114,7 +114,7 @@ pub(super) mod tests {
             operation: if inputs.is_empty() {
                 Operation::Scratch
             } else {
-                Operation::MakeDir(MakeDir { path: "/".to_owned(), owner: None })
+                Operation::MakeDir(MakeDir { path: "/".to_owned(), owner: None, below: Below::default() })
             },
             inputs: inputs.iter().copied().map(StepId).collect(),
             origin: Origin { stage: String::new(), line: 0, name: String::new() },

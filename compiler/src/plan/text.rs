@@ -252,7 +252,11 @@ fn write_copy(f: &mut fmt::Formatter<'_>, copy: &Copy, inputs: &[impl fmt::Displ
             fact(f, "option", text)?;
         }
     }
-    match copy.below {
+    write_below(f, copy.below)
+}
+
+fn write_below(f: &mut fmt::Formatter<'_>, below: Below) -> fmt::Result {
+    match below {
         Below::Whole => Ok(()),
         Below::Way => fact(f, "below", "the way alone"),
     }
@@ -341,7 +345,8 @@ fn write_mount(f: &mut fmt::Formatter<'_>, mount: &Mount, inputs: &[impl fmt::Di
 
 fn write_make_dir(f: &mut fmt::Formatter<'_>, make_dir: &MakeDir) -> fmt::Result {
     fact(f, "path", word(&make_dir.path))?;
-    make_dir.owner.as_ref().map_or(Ok(()), |owner| fact(f, "owner", word(owner)))
+    make_dir.owner.as_ref().map_or(Ok(()), |owner| fact(f, "owner", word(owner)))?;
+    write_below(f, make_dir.below)
 }
 
 pub(crate) fn write_image(

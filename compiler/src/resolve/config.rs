@@ -5,7 +5,7 @@ use super::walk::{StageWalk, Step, is_never_set};
 use super::{port, signal};
 use crate::ast::{ArgDeclaration, CommandLine, HealthTest, Healthcheck, Pair, Word};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::operation::{MakeDir, Operation};
+use crate::operation::{Below, MakeDir, Operation};
 use crate::shell::Lexer;
 use crate::source::Span;
 use crate::{go, lint, oci, path};
@@ -199,7 +199,8 @@ impl StageWalk<'_> {
             return self.note(task, created_by);
         }
         let owner = Some(self.image.user.clone()).filter(|user| !user.is_empty());
-        let operation = Operation::MakeDir(MakeDir { path: path::clean(&self.image.workdir), owner });
+        let operation =
+            Operation::MakeDir(MakeDir { path: path::clean(&self.image.workdir), owner, below: Below::default() });
         self.state(task, operation, Vec::new(), created_by)
     }
 }

@@ -15,6 +15,7 @@ use super::site::{Reuse, Site, Word};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
 use super::{past, record};
+use crate::op::way::Way;
 use crate::op::{copy, git, http, make_dir, run};
 
 /// Carries out one step of `plan`, given the products of its inputs.
@@ -36,7 +37,7 @@ pub fn perform(
 pub(super) enum Action<'a> {
     Copy(copy::Sources<'a>),
     Run(&'a Run),
-    MakeDir(&'a MakeDir),
+    MakeDir(&'a MakeDir, Option<Way>),
     Git(&'a Git),
 }
 
@@ -133,8 +134,7 @@ impl<'a> Action<'a> {
                 Self::Run(operation)
             }
             Operation::MakeDir(operation) => {
-                make_dir::describe(operation, inputs, &mut ingredients);
-                Self::MakeDir(operation)
+                Self::MakeDir(operation, make_dir::describe(operation, &below(inputs), site, &mut ingredients)?)
             }
             Operation::Scratch
             | Operation::Image(_)
@@ -144,6 +144,15 @@ impl<'a> Action<'a> {
             | Operation::Http(_) => unreachable!("these steps have no action"),
         };
         Ok((action, ingredients))
+    }
+
+    /// All that it depends on of the tree below, where that is known and is not the whole tree.
+    fn way(&self) -> Option<&Way> {
+        match self {
+            Self::Copy(sources) => sources.way(),
+            Self::MakeDir(_, way) => way.as_ref(),
+            Self::Run(_) | Self::Git(_) => None,
+        }
     }
 }
 
@@ -203,16 +212,19 @@ fn apply<'a>(
     cancel: &Cancel,
     inputs: &[Product],
 ) -> Result<Change, Error> {
-    let lowers = match (action, inputs.first()) {
+    let workspace = match (action, inputs.first()) {
         // A linked copy is made apart from the tree below.
-        (Action::Copy(sources), _) if sources.is_apart() => Vec::new(),
-        (_, None) => Vec::new(),
-        (_, Some(below)) => site.folders(below.tree().expect("input 0 of these operations is a tree"))?,
+        (Action::Copy(sources), _) if sources.is_apart() => Workspace::new(site.store, Vec::new())?,
+        (_, None) => Workspace::new(site.store, Vec::new())?,
+        (action, Some(_)) if let Some(way) = action.way() => Workspace::along(site.store, way)?,
+        (_, Some(below)) => {
+            let below = below.tree().expect("input 0 of these operations is a tree");
+            Workspace::new(site.store, site.folders(below)?)?
+        }
     };
-    let workspace = Workspace::new(site.store, lowers)?;
     match action {
         Action::Copy(sources) => sources.apply(&workspace, &inputs[0], site)?,
-        Action::MakeDir(operation) => make_dir::apply(operation, &workspace)?,
+        Action::MakeDir(operation, way) => make_dir::apply(operation, way.as_ref(), &workspace)?,
         Action::Git(operation) => git::apply(operation, &workspace, site, cancel)?,
         Action::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel)?,
     }

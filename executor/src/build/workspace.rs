@@ -9,6 +9,7 @@ use super::error::Error;
 use super::tree::Change;
 use crate::change;
 use crate::fault::At;
+use crate::op::way::Way;
 use crate::overlay::{Overlay, Upper};
 
 /// A writable tree. Dropped before it is finished, it leaves nothing.
@@ -24,12 +25,28 @@ impl Workspace {
     /// # Errors
     /// If no folder can be made for it.
     pub fn new(store: &Store, below: Vec<PathBuf>) -> Result<Self, Error> {
-        let workspace = Self { scratch: store.scratch()?, below };
+        Self::on(store.scratch()?, below)
+    }
+
+    fn on(scratch: Scratch, below: Vec<PathBuf>) -> Result<Self, Error> {
+        let workspace = Self { scratch, below };
         let upper = workspace.upper();
         fs::create_dir(&upper).at("create the folder", &upper)?;
         fs::create_dir(workspace.work()).at("create the folder", &workspace.work())?;
         change::prepare(&upper, &workspace.below)?;
         Ok(workspace)
+    }
+
+    /// A tree for a step that looks at no more of the one below than this: a skeleton of that stands in for it.
+    ///
+    /// # Errors
+    /// If the skeleton cannot be made.
+    pub fn along(store: &Store, way: &Way) -> Result<Self, Error> {
+        let scratch = store.scratch()?;
+        let skeleton = scratch.path().join("skeleton");
+        fs::create_dir(&skeleton).at("create the folder", &skeleton)?;
+        way.write(&skeleton)?;
+        Self::on(scratch, vec![skeleton])
     }
 
     /// What is to be mounted.

@@ -34,7 +34,9 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
     let differ = |names: &[&str]| names.iter().any(|name| before.get(name) != after.get(name));
     // Another destination has another way, and what is made apart has none.
-    let [another_way, another_owner] = [differ(&["destination", "link", "tree"]), differ(&["owner"])];
+    let another_folder = new.step.op == Op::MakeDir && differ(&["path"]);
+    let another_way = another_folder || differ(&["destination", "link", "tree"]);
+    let another_owner = differ(&["owner"]);
     for name in names {
         let none = Vec::new();
         let (before, after) = (before.get(name).unwrap_or(&none), after.get(name).unwrap_or(&none));
@@ -79,12 +81,12 @@ pub fn differences(store: &Store, old: Side<'_>, new: Side<'_>) -> Result<Vec<Re
     Ok(found)
 }
 
-/// That the tree below differs, and the step to which it owes that: a copy that was not done again is not it.
+/// That the tree below differs, and the step to which it owes that: one that was not done again is not it.
 fn below(old: Side<'_>, new: Side<'_>) -> Option<Reason> {
     let first = *new.step.inputs.first()?;
     let mut id = first;
     while let Some(step) = new.build.steps.get(id.index())
-        && step.op == Op::Copy
+        && matches!(step.op, Op::Copy | Op::MakeDir)
         && step.key.is_some()
         && old.build.steps.iter().any(|known| known.key == step.key)
         && let Some(below) = step.inputs.first()

@@ -6,9 +6,9 @@ pub mod mode;
 pub mod owner;
 pub mod source;
 pub mod taken;
-pub mod way;
 pub mod write;
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use layercake_cache::ContentKey;
@@ -17,19 +17,18 @@ use rustix::fs::FileType;
 
 use super::input::{self, Input};
 use super::taking::{Found, Taking};
+use super::way::{Lookout, Times, Way};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
 use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
-use crate::overlay::Overlay;
 use crate::root::Root;
 use crate::select::{Owners, Verdict};
 use mode::ModeChange;
 use source::{Selected, Source};
 use taken::Taken;
-use way::{Lookout, Times, Way};
 use write::{Owner, Writer};
 
 /// What a copy takes: looked for once, for its key and, if nobody has made it before, for making it.
@@ -37,6 +36,8 @@ pub struct Sources<'a> {
     copy: &'a Copy,
     /// In the order of the instruction.
     takings: Vec<Taking<'a>>,
+    /// All that the copy depends on of the tree below, once that is known; `None` if that is the whole tree.
+    way: OnceCell<Option<Way>>,
 }
 
 impl<'a> Sources<'a> {
@@ -46,7 +47,8 @@ impl<'a> Sources<'a> {
     /// If a pattern is none.
     pub fn new(copy: &'a Copy, inputs: &'a [Product]) -> Result<Self, Error> {
         let taking = |source: &CopySource| Ok(Taking::new(&inputs[source.input], Taken::new(copy, &source.path)?));
-        Ok(Self { copy, takings: copy.sources.iter().map(taking).collect::<Result<_, Error>>()? })
+        let takings = copy.sources.iter().map(taking).collect::<Result<_, Error>>()?;
+        Ok(Self { copy, takings, way: OnceCell::new() })
     }
 
     /// Whether it is made apart from the tree that it goes on.
@@ -74,18 +76,15 @@ impl<'a> Sources<'a> {
             with(&whole);
             return Ok(());
         }
-        let mut seen = Ingredients::default();
-        let Some(Way { seen: things, owner }) = self.way(below, &whole.clone().append(&taken).key(), site)? else {
-            with(&whole);
-            return Ok(());
-        };
-        if let Some((uid, gid)) = owner {
-            seen.add("owner below", format_args!("{uid}:{gid}"));
+        let way = self.find_way(below, &whole.clone().append(&taken).key(), site)?;
+        match self.way.get_or_init(|| way) {
+            Some(way) => {
+                let mut seen = Ingredients::default();
+                way.describe(Times::of(site.epoch), &mut seen);
+                with(&seen);
+            }
+            None => with(&whole),
         }
-        for (path, thing) in things {
-            seen.add(format!("way {path}"), thing);
-        }
-        with(&seen);
         Ok(())
     }
 
@@ -125,15 +124,12 @@ impl<'a> Sources<'a> {
 
     /// What the copy looks at in the tree below; `None` if it depends on more. `whole` is the key that it has with all of that
     /// tree.
-    fn way(&self, below: &Tree, whole: &ContentKey, site: &Site<'a>) -> Result<Option<Way>, Error> {
-        let times = site.epoch.map_or(Times::Ignored, Times::Before);
-        Way::remembered(site, &Way::key(whole, times), || {
+    fn find_way(&self, below: &Tree, whole: &ContentKey, site: &Site<'a>) -> Result<Option<Way>, Error> {
+        Way::find(below, whole, site, |tree| {
             let copy = self.copy;
-            let mounted = Overlay { lowers: site.folders(below)?, upper: None }.mount()?;
-            let tree = Root::of(&mounted)?;
             let owner = copy.owner.as_deref().filter(|owner| owner::is_named(owner));
-            let owner = owner.map(|owner| owner::resolve(owner, &tree)).transpose()?;
-            let mut lookout = Lookout::new(&tree, times);
+            let owner = owner.map(|owner| owner::resolve(owner, tree)).transpose()?;
+            let mut lookout = Lookout::new(tree);
             let mut copied = 0;
             // Linked, it is made apart.
             for taking in self.takings.iter().filter(|_| !copy.link) {
@@ -149,6 +145,12 @@ impl<'a> Sources<'a> {
         })
     }
 
+    /// All that the copy depends on of the tree below, if that is known and is not the whole tree.
+    #[must_use]
+    pub fn way(&self) -> Option<&Way> {
+        self.way.get()?.as_ref()
+    }
+
     /// Copies into a workspace on `below`.
     ///
     /// # Errors
@@ -159,6 +161,12 @@ impl<'a> Sources<'a> {
         let mounted = workspace.overlay().mount()?;
         let tree = Root::of(&mounted)?;
         let owner = match copy.owner.as_deref() {
+            Some(owner)
+                if owner::is_named(owner)
+                    && let Some(way) = self.way() =>
+            {
+                way.owner
+            }
             // What is copied apart from the tree is still owned by the tree's users.
             Some(owner) if copy.link && owner::is_named(owner) => {
                 Some(owner::resolve(owner, &Input::open(below, site)?.into_root())?)

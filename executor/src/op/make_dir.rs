@@ -2,39 +2,75 @@
 
 use std::path::Path;
 
-use layercake_compiler::operation::MakeDir;
+use layercake_compiler::operation::{Below, MakeDir};
 
 use super::copy::owner::{self, OwnerError};
 use super::copy::write::{Owner, Writer};
+use super::way::{Lookout, Times, Way};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
-use crate::build::product::Product;
+use crate::build::site::Site;
+use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
 use crate::fault::At;
 use crate::root::{LastLink, Root};
 
-/// Lists what it depends on.
-pub fn describe(operation: &MakeDir, inputs: &[Product], ingredients: &mut Ingredients) {
-    ingredients.add("operation", "make-dir").add("tree", inputs[0].tree().expect("input 0 is a tree").id());
-    ingredients.add("path", &operation.path).add("owner", operation.owner.as_deref().unwrap_or("0:0"));
+/// Lists what it depends on, and gives what it looks at in the tree below; `None`: it is done on the whole tree.
+///
+/// # Errors
+/// If the tree below cannot be read.
+pub fn describe(
+    operation: &MakeDir,
+    below: &Tree,
+    site: &Site<'_>,
+    ingredients: &mut Ingredients,
+) -> Result<Option<Way>, Error> {
+    let mut said = Ingredients::default();
+    said.add("path", &operation.path).add("owner", operation.owner.as_deref().unwrap_or("0:0"));
+    let mut whole = Ingredients::default();
+    whole.add("operation", "make-dir").add("tree", below.id()).append(&said);
+    let way = match operation.below {
+        Below::Whole => None,
+        Below::Way => Way::find(below, &whole.key(), site, |tree| {
+            let mut lookout = Lookout::new(tree);
+            lookout.make_dir(Path::new(&operation.path))?;
+            let named = operation.owner.as_deref().filter(|owner| owner::is_named(owner));
+            let owner = named.map(|_| owner_in(operation, tree)).transpose()?;
+            Ok(lookout.finish(owner, 1))
+        })?,
+    };
+    if let Some(way) = &way {
+        ingredients.add("operation", "make-dir");
+        way.describe(Times::of(site.epoch), ingredients);
+        ingredients.append(&said);
+    } else {
+        ingredients.append(&whole);
+    }
+    Ok(way)
 }
 
-/// Makes the folder.
+/// Makes the folder. `way` is what [`describe`] gave.
 ///
 /// # Errors
 /// If something else is in its place, or its owner is not known.
-pub fn apply(operation: &MakeDir, workspace: &Workspace) -> Result<(), Error> {
+pub fn apply(operation: &MakeDir, way: Option<&Way>, workspace: &Workspace) -> Result<(), Error> {
     let mounted = workspace.overlay().mount()?;
     let tree = Root::of(&mounted)?;
-    let (uid, gid) = match &operation.owner {
-        // A user that is still to be made is no reason to fail: as for BuildKit, the folder is root's then.
-        Some(owner) => match owner::resolve(owner, &tree) {
-            Err(OwnerError::Unknown { .. }) => (0, 0),
-            result => result?,
-        },
-        None => (0, 0),
+    let (uid, gid) = match way.and_then(|way| way.owner) {
+        Some(owner) => owner,
+        None => owner_in(operation, &tree)?,
     };
     let path = Path::new(&operation.path);
     let resolved = tree.resolve(path, LastLink::Follow).at("find", path)?;
     Ok(Writer::new(&tree, Owner::Set { uid, gid }, None).make_folders(&resolved)?)
+}
+
+/// Whose the folder is to be.
+fn owner_in(operation: &MakeDir, tree: &Root) -> Result<(u32, u32), OwnerError> {
+    match operation.owner.as_deref().map(|owner| owner::resolve(owner, tree)) {
+        None => Ok((0, 0)),
+        // A user that is still to be made is no reason to fail: as for BuildKit, the folder is root's then.
+        Some(Err(OwnerError::Unknown { .. })) => Ok((0, 0)),
+        Some(owner) => owner,
+    }
 }
