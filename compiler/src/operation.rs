@@ -36,6 +36,18 @@ pub enum Operation {
     Stack,
 }
 
+impl Operation {
+    /// What it depends on of the tree that it adds to; `None` for one that does not only add to a tree.
+    #[must_use]
+    pub fn below(&self) -> Option<Below> {
+        match self {
+            Self::Copy(copy) => Some(copy.below),
+            Self::MakeDir(folder) => Some(folder.below),
+            _ => None,
+        }
+    }
+}
+
 /// The tree of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Image {

@@ -5,6 +5,7 @@ pub mod error;
 pub mod event;
 pub mod folders;
 pub mod key;
+pub mod outline;
 pub mod past;
 pub mod predict;
 pub mod product;

@@ -7,6 +7,7 @@ mod support;
 
 mod arguments;
 mod layout;
+mod outlines;
 mod registry;
 
 use std::path::Path;

@@ -85,6 +85,18 @@ pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Re
     })
 }
 
+/// The outline of one of the store's folders: a layer in which files are empty.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_outline(store: &Store, folder: &ContentId) -> Result<LayerBlob, Error> {
+    let key = KeyHasher::new("layercake 1 outline of a layer").field(folder.as_bytes()).finish();
+    once(store, &key, || {
+        let path = store.folder_path(folder);
+        write(store, Compression::ZSTD, |out| tar::write_outline(&path, out).map(drop))
+    })
+}
+
 /// The archive of a layer that is in the store, as a blob that is compressed so.
 ///
 /// # Errors

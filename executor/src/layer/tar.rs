@@ -36,19 +36,45 @@ const CHUNK: usize = 1 << 18;
 /// Bytes of a block, in which everything in an archive is counted.
 const BLOCK: u64 = 512;
 
+/// What of files is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    /// Everything.
+    All,
+    /// That they are there.
+    Outline,
+}
+
+/// Files whose contents an outline has.
+const IN_OUTLINES: [&[u8]; 2] = [b"etc/passwd", b"etc/group"];
+
 /// Writes the folder, and two empty blocks at the end. `epoch`, in seconds since 1970, is the latest time that an entry
 /// may have (`SOURCE_DATE_EPOCH`).
 ///
 /// # Errors
 /// If the folder cannot be read, holds what no layer can express, or changes meanwhile; or if `out` fails.
 pub fn write<W: Write>(folder: &Path, epoch: Option<i64>, out: W) -> Result<W, Error> {
+    write_contents(folder, epoch.unwrap_or(i64::MAX), Contents::All, out)
+}
+
+/// Writes an outline of the folder: all files are empty but those that name users and groups. It says where a path leads, with
+/// which attributes, and whom a name means.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_outline<W: Write>(folder: &Path, out: W) -> Result<W, Error> {
+    write_contents(folder, i64::MAX, Contents::Outline, out)
+}
+
+fn write_contents<W: Write>(folder: &Path, epoch: i64, contents: Contents, out: W) -> Result<W, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = openat(CWD, folder, flags, Mode::empty()).at("open", folder)?;
     let stat = fstat(&fd).at("look at", folder)?;
     let mut writer = Writer {
         out: Builder::new(out),
         root: folder,
-        epoch: epoch.unwrap_or(i64::MAX),
+        epoch,
+        contents,
         path: Vec::new(),
         first: HashMap::new(),
         buffer: vec![0; CHUNK],
@@ -66,6 +92,7 @@ struct Writer<'a, W: Write> {
     out: Builder<W>,
     root: &'a Path,
     epoch: i64,
+    contents: Contents,
     /// Of the current entry, from the root; a folder's ends in a slash.
     path: Vec<u8>,
     /// The first name of each file that has several, by device and inode number.
@@ -176,6 +203,12 @@ impl<W: Write> Writer<'_, W> {
     }
 
     fn file(&mut self, folder: &OwnedFd, name: &CStr, stat: &Stat) -> Result<(), Error> {
+        if self.contents == Contents::Outline && !IN_OUTLINES.contains(&self.path.as_slice()) {
+            let (path, mtime) = (self.path.as_slice(), stat.st_mtime.min(self.epoch));
+            let attributes = Attributes::plain(stat);
+            let header = Header { path, mtime, size: 0, ..Header::of(EntryType::Regular, stat, &attributes) };
+            return header.write(&mut self.out).map_err(cannot_write);
+        }
         let fd = list::open_file(folder, name).at("open", &self.place())?;
         let attributes = self.attributes(&fd, stat)?;
         self.header(EntryType::Regular, stat, &attributes)?;

@@ -22,7 +22,7 @@ use layercake_cache::Digest;
 
 use super::error::Error;
 pub(crate) use layer::made_of;
-pub use layer::{Below, Layer, Unpacked, ensure};
+pub use layer::{Below, Layer, Unpacked, ensure, find, id};
 pub use stack::ensure_all;
 
 /// How an archive is unpacked.

@@ -140,14 +140,21 @@ impl<'a> Caches<'a> {
         self.layer(folder).map(|(_, packed)| *packed)
     }
 
+    /// The outline of a layer, by its folder.
+    #[must_use]
+    pub fn outline(&self, folder: &ContentId) -> Option<&LayerBlob> {
+        self.caches.iter().find_map(|cache| cache.index.outlines.get(folder))
+    }
+
     /// Brings a blob into the store; whether a cache has it.
     ///
     /// # Errors
     /// If it cannot be had.
     pub fn fetch(&self, store: &Store, digest: &Digest, listener: Listener<'_>) -> Result<bool, Error> {
         for cache in &self.caches {
-            if let Some(packed) = cache.index.layers.values().find(|packed| packed.blob.digest == *digest) {
-                self.take(store, cache, &packed.blob, listener)?;
+            let blobs = cache.index.layers.values().map(|packed| &packed.blob).chain(cache.index.outlines.values());
+            if let Some(blob) = blobs.into_iter().find(|blob| blob.digest == *digest) {
+                self.take(store, cache, blob, listener)?;
                 return Ok(true);
             }
         }

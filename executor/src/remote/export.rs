@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use layercake_cache::{ContentId, ContentKey, Store};
+use layercake_compiler::operation::Below;
 use layercake_compiler::plan::{Plan, StepId};
 
 use super::caches::Caches;
 use super::error::Error;
 use super::index::{Index, Packed};
+use crate::build::outline::{self, Known};
 use crate::build::product::Product;
 use crate::image::config::{ImageConfig, RootFs};
 use crate::image::descriptor::Descriptor;
@@ -67,6 +69,7 @@ impl Source<'_> {
                 index.layers.insert(folder, packed);
             }
         }
+        index.outlines = self.outlines()?;
         for key in self.caches.asked() {
             let ours = self.store.record(&key)?.and_then(|record| serde_json::from_slice(&record).ok());
             if let Some(fact) = ours.or_else(|| self.caches.fact(&key).cloned()) {
@@ -74,6 +77,28 @@ impl Source<'_> {
             }
         }
         Ok(index)
+    }
+
+    /// The outlines of the layers of which a step looks at no more. So what only adds to a tree can be done elsewhere, without
+    /// that tree.
+    fn outlines(&self) -> Result<BTreeMap<ContentId, LayerBlob>, Error> {
+        let mut outlines = BTreeMap::new();
+        for step in self.plan.steps.iter().filter(|step| step.operation.below() == Some(Below::Way)) {
+            let Some(tree) = step.inputs.first().and_then(|below| self.products[below.index()].tree()) else {
+                continue;
+            };
+            for Known { id, folder } in outline::known(tree, self.store) {
+                if outlines.contains_key(&id) {
+                    continue;
+                }
+                if let Some(folder) = folder {
+                    outlines.insert(id, blob::make_outline(self.store, &folder)?);
+                } else if let Some(known) = self.caches.outline(&id) {
+                    outlines.insert(id, *known);
+                }
+            }
+        }
+        Ok(outlines)
     }
 
     /// The folders of the image's layers.
@@ -95,7 +120,7 @@ impl Source<'_> {
     /// If the store cannot be written.
     pub fn image(&self, index: &Index) -> Result<Descriptor, Error> {
         let mut blobs: Vec<&LayerBlob> = Vec::new();
-        for Packed { blob, .. } in index.layers.values() {
+        for blob in index.layers.values().map(|packed| &packed.blob).chain(index.outlines.values()) {
             if !blobs.iter().any(|known| known.digest == blob.digest) {
                 blobs.push(blob);
             }

@@ -23,6 +23,8 @@ pub struct Index {
     pub steps: BTreeMap<String, Made>,
     /// The blobs of what came of them, by folder. Of a step without a blob it is known what it became, and no more.
     pub layers: BTreeMap<ContentId, Packed>,
+    /// The outlines of layers, by the folders of those: what stands where in them.
+    pub outlines: BTreeMap<ContentId, LayerBlob>,
     /// What was found in trees, so that those that have the trees' ids alone can look up what is made from them.
     pub facts: BTreeMap<String, Value>,
 }
@@ -51,6 +53,8 @@ struct Written {
     steps: BTreeMap<String, Made>,
     layers: Vec<(ContentId, Packed)>,
     facts: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outlines: Vec<(ContentId, LayerBlob)>,
 }
 
 impl Index {
@@ -64,15 +68,17 @@ impl Index {
     #[must_use]
     pub fn of(config: &ImageConfig) -> Option<Self> {
         let written: Written = serde_json::from_value(config.other.get(FIELD)?.clone()).ok()?;
-        let layers = written.layers.into_iter().collect();
-        (written.version == VERSION).then_some(Self { steps: written.steps, layers, facts: written.facts })
+        let Written { version, steps, layers, facts, outlines } = written;
+        let (layers, outlines) = (layers.into_iter().collect(), outlines.into_iter().collect());
+        (version == VERSION).then_some(Self { steps, layers, outlines, facts })
     }
 
     /// The field that makes an image a cache.
     #[must_use]
     pub fn field(&self) -> (String, Value) {
-        let layers = self.layers.iter().map(|(folder, packed)| (*folder, *packed)).collect();
-        let written = Written { version: VERSION, steps: self.steps.clone(), layers, facts: self.facts.clone() };
+        let Self { steps, layers, outlines, facts } = self.clone();
+        let (layers, outlines) = (layers.into_iter().collect(), outlines.into_iter().collect());
+        let written = Written { version: VERSION, steps, layers, facts, outlines };
         (FIELD.to_owned(), serde_json::to_value(written).expect("its keys are texts"))
     }
 }

@@ -70,7 +70,9 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
     Ok(Unpacked { id, path: store.put_folder(&id, &folder)?, skipped: outcome.skipped })
 }
 
-pub(super) fn find(store: &Store, layer: &Layer, below: Below<'_>) -> Option<Unpacked> {
+/// The folder of a layer, if it is there.
+#[must_use]
+pub fn find(store: &Store, layer: &Layer, below: Below<'_>) -> Option<Unpacked> {
     let unpacked = [id(layer, &[]), id(layer, below.diff_ids)].into_iter();
     let mut known = unpacked.chain(std::iter::once_with(|| origin(store, &layer.diff_id)).flatten());
     known.find(|id| store.has_folder(id)).map(|id| Unpacked {
@@ -95,7 +97,9 @@ fn origin_key(diff_id: &Digest) -> ContentKey {
     KeyHasher::new("layercake 1 origin of a layer").field(diff_id.as_bytes()).finish()
 }
 
-fn id(layer: &Layer, below: &[Digest]) -> ContentId {
+/// The id of a layer's folder that depends on these layers below.
+#[must_use]
+pub fn id(layer: &Layer, below: &[Digest]) -> ContentId {
     let mut hasher = blake3::Hasher::new_derive_key("layercake 1 unpacked layer");
     hasher.update(layer.diff_id.as_bytes());
     for diff_id in below {

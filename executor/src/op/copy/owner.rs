@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::fault::reason;
-use crate::root::Root;
+use crate::root::{LastLink, Root};
 
 /// Why an owner is not known.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,21 @@ const GROUPS: &str = "/etc/group";
 #[must_use]
 pub fn is_named(owner: &str) -> bool {
     owner.split(':').any(|part| !part.is_empty() && part.parse::<u32>().is_err())
+}
+
+/// Whether the files that name users and groups lie in a tree where outlines have their contents, or are not there.
+///
+/// # Errors
+/// If the tree cannot be read.
+pub fn are_in_outlines(tree: &Root) -> Result<bool, OwnerError> {
+    for file in [USERS, GROUPS] {
+        let resolved = tree.resolve(Path::new(file), LastLink::Follow);
+        let resolved = resolved.map_err(|source| OwnerError::Unreadable { file, source })?;
+        if Path::new("/").join(resolved) != Path::new(file) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The numbers that `owner`, `user[:group]`, has in `tree`.

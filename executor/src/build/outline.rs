@@ -1,0 +1,96 @@
+//! A tree as an outline: where layers are not here, a cache may still have said what stands where in them.
+//!
+//! That is all that a step looks at which only adds to a tree, and it is a small part of the bytes.
+
+use std::path::PathBuf;
+
+use layercake_cache::{ContentId, Digest, Store};
+
+use super::error::Error;
+use super::site::Site;
+use super::tree::{self, Change, Tree};
+use crate::layer::blob::LayerBlob;
+use crate::layer::unpack::{self, Below, Layer};
+
+/// A tree as far as it is known where things stand in it.
+#[derive(Debug)]
+pub struct Outline {
+    /// The folders of its layers, topmost first. Files of those that are not here are empty, but for those that name users and
+    /// groups.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The outline of a tree of which not all layers are here; `None` if all are, or if of one nothing is known.
+///
+/// # Errors
+/// If an outline cannot be had, or is damaged.
+pub fn outline(tree: &Tree, site: &Site<'_>) -> Result<Option<Outline>, Error> {
+    if site.caches.is_empty() {
+        return Ok(None);
+    }
+    let mut sources = Vec::new();
+    for Known { id, folder } in known(tree, site.store) {
+        match (folder, site.caches.outline(&id)) {
+            (Some(folder), _) => sources.push(Source::Folder(folder)),
+            (None, Some(blob)) => sources.push(Source::Outline(*blob)),
+            (None, None) => return Ok(None),
+        }
+    }
+    if sources.iter().all(|source| matches!(source, Source::Folder(_))) {
+        return Ok(None);
+    }
+    // An outline is a layer like any other, and is unpacked as one.
+    let (mut folders, mut names) = (Vec::new(), Vec::new());
+    for source in sources {
+        let (folder, name) = match source {
+            Source::Folder(id) => (site.store.folder_path(&id), Digest::of(id.as_bytes())),
+            Source::Outline(blob) => {
+                site.caches.fetch(site.store, &blob.digest, site.listener)?;
+                let layer = Layer { diff_id: blob.diff_id, blob: blob.digest };
+                let topmost_first = || Ok(folders.iter().rev().cloned().collect());
+                let below = Below { diff_ids: &names, folders: &topmost_first };
+                (unpack::ensure(site.store, &layer, below)?.path, blob.diff_id)
+            }
+        };
+        folders.push(folder);
+        names.push(name);
+    }
+    folders.reverse();
+    Ok(Some(Outline { folders }))
+}
+
+/// Where what stands in a layer is taken from.
+enum Source {
+    /// The layer's folder.
+    Folder(ContentId),
+    /// Its outline.
+    Outline(LayerBlob),
+}
+
+/// A layer of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// What its outline is known by: the same on every machine.
+    pub id: ContentId,
+    /// Its folder, if that is here.
+    pub folder: Option<ContentId>,
+}
+
+/// The layers of a tree, lowest first.
+pub fn known(tree: &Tree, store: &Store) -> Vec<Known> {
+    let mut below: Vec<Digest> = Vec::new();
+    let layers = tree.layers().iter().map(|layer| match layer {
+        tree::Layer::Image(layer) => {
+            let unpacked = Layer { diff_id: layer.diff_id, blob: layer.blob.digest };
+            let nobody = || Ok(Vec::new());
+            let found = unpack::find(store, &unpacked, Below { diff_ids: &below, folders: &nobody });
+            let known = Known { id: unpack::id(&unpacked, &below), folder: found.map(|found| found.id) };
+            below.push(layer.diff_id);
+            known
+        }
+        tree::Layer::Change(Change { folder, .. }) => {
+            Known { id: *folder, folder: store.has_folder(folder).then_some(*folder) }
+        }
+    });
+    layers.collect()
+}
