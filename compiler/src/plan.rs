@@ -10,6 +10,7 @@ mod html;
 mod layout;
 mod mermaid;
 mod names;
+mod readers;
 mod ready;
 mod route;
 mod svg;

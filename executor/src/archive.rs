@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::fault::Fault;
 use crate::image::decompress;
 use crate::image::error::ArchiveProblem;
-use crate::layer;
 use crate::layer::archive::Archive;
 pub use crate::layer::unpack::Top;
 use crate::layer::unpack::{Marks, Options, unpack as unpack_layer};
+use crate::layer::{self, Contents};
 
 /// Bytes of a file that tell whether it is an archive: more than any header that precedes the first entry.
 pub const BEGINNING: usize = 1 << 16;
@@ -62,7 +62,11 @@ pub fn begins_archive(beginning: &[u8]) -> bool {
 /// half filled.
 pub fn unpack(input: Box<dyn Read + Send>, folder: &Path, top: Top, owner: Option<(u32, u32)>) -> Result<(), Error> {
     let below = || Ok(Vec::new());
-    unpack_layer(decompress::open(input)?, folder, Options { marks: Marks::Names, top, owner, below: &below })?;
+    unpack_layer(
+        decompress::open(input)?,
+        folder,
+        Options { marks: Marks::Names, top, owner, contents: Contents::All, below: &below },
+    )?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
 use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
+use crate::layer::Contents;
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::unpack::Layer;
 
@@ -192,7 +193,7 @@ fn base_layers(base: &LocalImage, store: &Store, how: &Assembly) -> Result<Vec<D
             if how.base_layers == BaseLayers::Kept || !is_other {
                 return Ok(of_family(how.family, layer));
             }
-            let layer = Layer { diff_id: *diff_id, blob: layer.digest };
+            let layer = Layer { diff_id: *diff_id, blob: layer.digest, contents: Contents::All };
             let made = blob::compressed_anew(store, &layer, how.layers.compression)?;
             Ok(of_family(how.family, &described(&made)))
         })

@@ -5,6 +5,8 @@
 #[path = "../support/support.rs"]
 mod support;
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use support::Home;
@@ -88,6 +90,33 @@ fn layers_that_no_step_reads_are_not_fetched() {
     let fourth = Home::empty();
     fourth.layercake(["pull", "-q", &copy]).ok();
     assert_eq!(fourth.layers(&copy).len(), 3);
+}
+
+/// Whether a file of this content lies anywhere in a folder.
+fn holds(folder: &Path, content: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().flatten().any(|entry| match entry.file_type().unwrap() {
+        found if found.is_dir() => holds(&entry.path(), content),
+        found => found.is_file() && std::fs::read(entry.path()).unwrap() == content.as_bytes(),
+    })
+}
+
+#[test]
+fn an_image_that_is_only_added_to_is_not_unpacked() {
+    let Some((_registry, home, name)) = pushed() else { return };
+    let text = |last: &str| format!("FROM {name}\nWORKDIR /bin/app\nCOPY --chown=root Dockerfile ../../two\n{last}");
+    let other = Home::empty();
+    let (added_to, read) = (text("CMD [\"x\"]\n"), text("RUN cat /one\n"));
+    for home in [&home, &other] {
+        home.write("add/Dockerfile", &added_to).write("read/Dockerfile", &read);
+    }
+    let made = other.dated(["-t", "x", "add"]);
+    assert_eq!(made.digest, home.dated(["add"]).digest);
+    let folders = other.path("store").join("folders");
+    assert!(!holds(&folders, "one\n"), "it is known where things stand in it, and no more");
+    assert_eq!(other.layers("x").last().unwrap().text("two"), added_to);
+    // What was found out then is good later too, and what a command reads is there.
+    assert_eq!(other.dated(["read"]).digest, home.dated(["read"]).digest);
+    assert!(holds(&folders, "one\n"));
 }
 
 #[test]

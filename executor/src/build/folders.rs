@@ -9,7 +9,7 @@ use super::error::Error;
 use super::event::{Event, Listener};
 use super::tree::{ImageLayer, Layer, Tree};
 use crate::image::descriptor::Descriptor;
-use crate::layer::unpack;
+use crate::layer::{Contents, unpack};
 use crate::registry;
 use crate::remote::caches::Caches;
 
@@ -30,8 +30,33 @@ pub fn folders(
     fetch: Fetch<'_>,
     listener: Listener<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
-    let image: Vec<unpack::Layer> =
-        tree.image_layers().map(|layer| unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest }).collect();
+    with(Contents::All, tree, store, caches, fetch, listener)
+}
+
+/// The same where of the layers of the tree's image an outline will do.
+///
+/// # Errors
+/// If a layer cannot be had or unpacked.
+pub fn outlined(
+    tree: &Tree,
+    store: &Store,
+    caches: &Caches<'_>,
+    fetch: Fetch<'_>,
+    listener: Listener<'_>,
+) -> Result<Vec<PathBuf>, Error> {
+    with(Contents::Outline, tree, store, caches, fetch, listener)
+}
+
+fn with(
+    contents: Contents,
+    tree: &Tree,
+    store: &Store,
+    caches: &Caches<'_>,
+    fetch: Fetch<'_>,
+    listener: Listener<'_>,
+) -> Result<Vec<PathBuf>, Error> {
+    let layer = |layer: &ImageLayer| unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents };
+    let image: Vec<unpack::Layer> = tree.image_layers().map(layer).collect();
     let fetch_one = |digest: &Digest| {
         let layer = tree.image_layers().find(|layer| layer.blob.digest == *digest);
         fetch_layer(layer.expect("only layers of this tree are fetched"), fetch, listener)

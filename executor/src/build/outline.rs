@@ -9,22 +9,16 @@ use layercake_cache::{ContentId, Digest, Store};
 use super::error::Error;
 use super::site::Site;
 use super::tree::{self, Change, Tree};
+use crate::layer::Contents;
 use crate::layer::blob::LayerBlob;
 use crate::layer::unpack::{self, Below, Layer};
 
-/// A tree as far as it is known where things stand in it.
-#[derive(Debug)]
-pub struct Outline {
-    /// The folders of its layers, topmost first. Files of those that are not here are empty, but for those that name users and
-    /// groups.
-    pub folders: Vec<PathBuf>,
-}
-
-/// The outline of a tree of which not all layers are here; `None` if all are, or if of one nothing is known.
+/// The folders of a tree, topmost first, as caches outline it; `None` if all of its layers are here, or if of one nothing is
+/// known.
 ///
 /// # Errors
 /// If an outline cannot be had, or is damaged.
-pub fn outline(tree: &Tree, site: &Site<'_>) -> Result<Option<Outline>, Error> {
+pub fn told(tree: &Tree, site: &Site<'_>) -> Result<Option<Vec<PathBuf>>, Error> {
     if site.caches.is_empty() {
         return Ok(None);
     }
@@ -46,7 +40,7 @@ pub fn outline(tree: &Tree, site: &Site<'_>) -> Result<Option<Outline>, Error> {
             Source::Folder(id) => (site.store.folder_path(&id), Digest::of(id.as_bytes())),
             Source::Outline(blob) => {
                 site.caches.fetch(site.store, &blob.digest, site.listener)?;
-                let layer = Layer { diff_id: blob.diff_id, blob: blob.digest };
+                let layer = Layer { diff_id: blob.diff_id, blob: blob.digest, contents: Contents::All };
                 let topmost_first = || Ok(folders.iter().rev().cloned().collect());
                 let below = Below { diff_ids: &names, folders: &topmost_first };
                 (unpack::ensure(site.store, &layer, below)?.path, blob.diff_id)
@@ -56,7 +50,7 @@ pub fn outline(tree: &Tree, site: &Site<'_>) -> Result<Option<Outline>, Error> {
         names.push(name);
     }
     folders.reverse();
-    Ok(Some(Outline { folders }))
+    Ok(Some(folders))
 }
 
 /// Where what stands in a layer is taken from.
@@ -81,7 +75,7 @@ pub fn known(tree: &Tree, store: &Store) -> Vec<Known> {
     let mut below: Vec<Digest> = Vec::new();
     let layers = tree.layers().iter().map(|layer| match layer {
         tree::Layer::Image(layer) => {
-            let unpacked = Layer { diff_id: layer.diff_id, blob: layer.blob.digest };
+            let unpacked = Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents: Contents::All };
             let nobody = || Ok(Vec::new());
             let found = unpack::find(store, &unpacked, Below { diff_ids: &below, folders: &nobody });
             let known = Known { id: unpack::id(&unpacked, &below), folder: found.map(|found| found.id) };

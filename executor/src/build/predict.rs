@@ -91,7 +91,7 @@ pub fn predict(plan: &Plan, site: &Site<'_>) -> Result<Vec<Prediction>, StepErro
         Ok(())
     };
     let site = Site { fetch: &fetch, listener: &|_| (), ..*site };
-    let mut walk = Walk { site, wanted: &wanted, products: Vec::new(), made: HashMap::new() };
+    let mut walk = Walk { plan, site, wanted: &wanted, products: Vec::new(), made: HashMap::new() };
     let predict = |step: &Step| {
         let found = walk.step(step).map_err(|cause| StepError { step: step.id, cause: Box::new(cause) });
         let (prediction, product) = found?;
@@ -103,6 +103,7 @@ pub fn predict(plan: &Plan, site: &Site<'_>) -> Result<Vec<Prediction>, StepErro
 
 /// The steps so far.
 struct Walk<'a> {
+    plan: &'a Plan,
     site: Site<'a>,
     /// Whether a layer was wanted that is not here.
     wanted: &'a AtomicBool,
@@ -132,7 +133,7 @@ impl Walk<'_> {
                 Ok((self.unless_refused(step, Remark::Unasked), Err(step.id)))
             }
             _ => match self.inputs(step) {
-                Ok((inputs, base)) => match given(step, &self.site, &inputs)? {
+                Ok((inputs, base)) => match given(self.plan, step, &self.site, &inputs)? {
                     Some(product) => Ok((Prediction::given(describe_given(step, &inputs)), Ok(product))),
                     None => self.look_up(step, &inputs, base),
                 },

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::event::Listener;
-use super::folders::{Fetch, fetch_layer, folders};
+use super::folders::{Fetch, fetch_layer, folders, outlined};
 use super::tree::Tree;
 use crate::agent::Agent;
 use crate::cgroup;
@@ -174,6 +174,16 @@ impl Site<'_> {
     /// If that does not work.
     pub fn folders(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
         folders(tree, self.store, self.caches, self.fetch, self.listener)
+    }
+
+    /// The same of a tree of which no more is wanted than what stands where. Where nothing reads the files of its image, those
+    /// that are not here are fetched and not unpacked.
+    ///
+    /// # Errors
+    /// If that does not work.
+    pub fn outline(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
+        let find = if tree.is_read() { folders } else { outlined };
+        find(tree, self.store, self.caches, self.fetch, self.listener)
     }
 
     /// What was found in a tree before, under this key. What is found in a tree is found there for ever.

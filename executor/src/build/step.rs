@@ -30,7 +30,7 @@ pub fn perform(
     inputs: &[Product],
 ) -> Result<Product, StepError> {
     let step = &plan.steps[id.index()];
-    product(step, site, cancel, inputs).map_err(|cause| StepError { step: id, cause: Box::new(cause) })
+    product(plan, step, site, cancel, inputs).map_err(|cause| StepError { step: id, cause: Box::new(cause) })
 }
 
 /// An operation that changes a tree, with what was found out for its key.
@@ -41,10 +41,10 @@ pub(super) enum Action<'a> {
     Git(&'a Git),
 }
 
-fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {
+fn product(plan: &Plan, step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) -> Result<Product, Error> {
     let reuse = (site.reuse)(step);
     let describe = |ingredients: &Ingredients| (site.listener)(Event::Described { step: step.id, ingredients, reuse });
-    if let Some(product) = given(step, site, inputs)? {
+    if let Some(product) = given(plan, step, site, inputs)? {
         describe_given(step, inputs).iter().for_each(describe);
         return Ok(product);
     }
@@ -63,10 +63,13 @@ fn product(step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &[Product]) ->
 }
 
 /// The product of a step that only names what is there, or puts together what was made.
-pub(super) fn given(step: &Step, site: &Site<'_>, inputs: &[Product]) -> Result<Option<Product>, Error> {
+pub(super) fn given(plan: &Plan, step: &Step, site: &Site<'_>, inputs: &[Product]) -> Result<Option<Product>, Error> {
     Ok(Some(match &step.operation {
         Operation::Scratch => Product::Tree(Tree::scratch(), None),
-        Operation::Image(image) => Product::Tree(site.base(image)?, None),
+        Operation::Image(image) => {
+            let tree = site.base(image)?;
+            Product::Tree(if plan.reads_files_of(step.id) { tree } else { tree.only_added_to() }, None)
+        }
         Operation::Context(context) => Product::Context(context.name.clone()),
         Operation::Inline(inline) => Product::Inline(inline.clone()),
         Operation::Stack => {

@@ -31,6 +31,8 @@ impl fmt::Debug for TreeId {
 pub struct Tree {
     id: TreeId,
     layers: Arc<Vec<Layer>>,
+    /// Whether a step reads the files of its image, as far as a plan tells. It is no part of what the tree is.
+    is_read: bool,
 }
 
 /// What one layer of a tree is made of.
@@ -55,7 +57,7 @@ impl Tree {
     /// The tree that holds nothing.
     #[must_use]
     pub fn scratch() -> Self {
-        Self { id: identify(None, b"scratch"), layers: Arc::default() }
+        Self { id: identify(None, b"scratch"), layers: Arc::default(), is_read: true }
     }
 
     /// The tree of an image: known by its diff ids.
@@ -67,7 +69,20 @@ impl Tree {
         let id = layers
             .iter()
             .fold(Self::scratch().id, |id, layer| identify(Some(id), layer.diff_id.to_string().as_bytes()));
-        Self { id, layers: Arc::new(layers.into_iter().map(|layer| Layer::Image(Arc::new(layer))).collect()) }
+        let layers = Arc::new(layers.into_iter().map(|layer| Layer::Image(Arc::new(layer))).collect());
+        Self { id, layers, is_read: true }
+    }
+
+    /// The same, to which steps only add.
+    #[must_use]
+    pub fn only_added_to(self) -> Self {
+        Self { is_read: false, ..self }
+    }
+
+    /// Whether a step may read the files of its image.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.is_read
     }
 
     /// This tree with a change set on top; itself if that changes nothing.
@@ -78,7 +93,7 @@ impl Tree {
         }
         let mut layers = self.layers.to_vec();
         layers.push(Layer::Change(*change));
-        Self { id: identify(Some(self.id), change.id.as_bytes()), layers: Arc::new(layers) }
+        Self { id: identify(Some(self.id), change.id.as_bytes()), layers: Arc::new(layers), is_read: self.is_read }
     }
 
     /// What it is.

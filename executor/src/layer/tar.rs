@@ -20,7 +20,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, read
 use rustix::io::{Errno, read};
 
 use super::error::Error;
-use super::{OPAQUE_NAME, WHITEOUT_PREFIX};
+use super::{Contents, OPAQUE_NAME, WHITEOUT_PREFIX};
 use crate::fault::{At, Fault, PathError};
 use crate::tree::attributes::Attributes;
 use crate::tree::list;
@@ -36,18 +36,6 @@ const CHUNK: usize = 1 << 18;
 /// Bytes of a block, in which everything in an archive is counted.
 const BLOCK: u64 = 512;
 
-/// What of files is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contents {
-    /// Everything.
-    All,
-    /// That they are there.
-    Outline,
-}
-
-/// Files whose contents an outline has.
-const IN_OUTLINES: [&[u8]; 2] = [b"etc/passwd", b"etc/group"];
-
 /// Writes the folder, and two empty blocks at the end. `epoch`, in seconds since 1970, is the latest time that an entry
 /// may have (`SOURCE_DATE_EPOCH`).
 ///
@@ -57,8 +45,7 @@ pub fn write<W: Write>(folder: &Path, epoch: Option<i64>, out: W) -> Result<W, E
     write_contents(folder, epoch.unwrap_or(i64::MAX), Contents::All, out)
 }
 
-/// Writes an outline of the folder: all files are empty but those that name users and groups. It says where a path leads, with
-/// which attributes, and whom a name means.
+/// Writes the folder's outline.
 ///
 /// # Errors
 /// As [`write`].
@@ -166,7 +153,10 @@ impl<W: Write> Writer<'_, W> {
             self.header(EntryType::Directory, &stat, &attributes)?;
             return Ok(Some(fd));
         }
-        if !self.is_further_name(&stat)? {
+        if kind == FileType::RegularFile && !self.contents.has(&self.path) {
+            let header = Header { path: &self.path, mode: 0o600, ..Header::mark() };
+            header.write(&mut self.out).map_err(cannot_write)?;
+        } else if !self.is_further_name(&stat)? {
             self.leaf(kind, folder, name, &stat)?;
         }
         Ok(None)
@@ -203,12 +193,6 @@ impl<W: Write> Writer<'_, W> {
     }
 
     fn file(&mut self, folder: &OwnedFd, name: &CStr, stat: &Stat) -> Result<(), Error> {
-        if self.contents == Contents::Outline && !IN_OUTLINES.contains(&self.path.as_slice()) {
-            let (path, mtime) = (self.path.as_slice(), stat.st_mtime.min(self.epoch));
-            let attributes = Attributes::plain(stat);
-            let header = Header { path, mtime, size: 0, ..Header::of(EntryType::Regular, stat, &attributes) };
-            return header.write(&mut self.out).map_err(cannot_write);
-        }
         let fd = list::open_file(folder, name).at("open", &self.place())?;
         let attributes = self.attributes(&fd, stat)?;
         self.header(EntryType::Regular, stat, &attributes)?;

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use layercake_cache::Digest;
 
+use super::Contents;
 use super::error::Error;
 pub(crate) use layer::made_of;
 pub use layer::{Below, Layer, Unpacked, ensure, find, id};
@@ -34,6 +35,8 @@ pub struct Options<'a> {
     pub top: Top,
     /// Whose everything becomes; `None`: whose the archive says.
     pub owner: Option<(u32, u32)>,
+    /// What of files.
+    pub contents: Contents,
     /// The folders of the layers below, topmost first. Called at most once, and only if something depends on them.
     pub below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync),
 }

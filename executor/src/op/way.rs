@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::copy::owner;
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
-use crate::build::outline::outline;
+use crate::build::outline::told;
 use crate::build::site::{Site, Word};
 use crate::build::tree::Tree;
 use crate::overlay::Overlay;
@@ -82,15 +82,21 @@ impl Way {
         if let Some(way) = (Site { word: Word::Anybodys, ..*site }).recall(&key)? {
             return Ok(way);
         }
-        if let Some(outline) = outline(tree, site)? {
-            let mounted = Overlay { lowers: outline.folders, upper: None }.mount()?;
-            let tree = Root::of(&mounted)?;
-            if owner::are_in_outlines(&tree)? {
-                return look(&tree);
+        if let Some(told) = told(tree, site)? {
+            let mounted = Overlay { lowers: told, upper: None }.mount()?;
+            let root = Root::of(&mounted)?;
+            if owner::are_in_outlines(&root)? {
+                return look(&root);
             }
         }
-        let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
-        let way = look(&Root::of(&mounted)?)?;
+        let mounted = Overlay { lowers: site.outline(tree)?, upper: None }.mount()?;
+        let root = Root::of(&mounted)?;
+        let way = if owner::are_in_outlines(&root)? {
+            look(&root)?
+        } else {
+            let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
+            look(&Root::of(&mounted)?)?
+        };
         site.remember(&key, &way)?;
         Ok(way)
     }

@@ -22,6 +22,7 @@ use crate::build::tree::Change;
 use crate::fault::At;
 use crate::image::descriptor::Descriptor;
 use crate::image::media::MediaType;
+use crate::layer::Contents;
 use crate::layer::blob::{LayerBlob, Options};
 use crate::layer::unpack::{self, Marks, Top};
 use crate::registry::client::Client;
@@ -186,7 +187,13 @@ impl<'a> Caches<'a> {
         std::fs::create_dir(&folder).at("create the folder", &folder)?;
         change::prepare(&folder, below)?;
         let beneath = || Ok(below.to_vec());
-        let options = unpack::Options { marks: Marks::Deletions, top: Top::Taken, owner: None, below: &beneath };
+        let options = unpack::Options {
+            marks: Marks::Deletions,
+            top: Top::Taken,
+            owner: None,
+            contents: Contents::All,
+            below: &beneath,
+        };
         let outcome = unpack::unpack(content, &folder, options)?;
         let found = change::capture(&folder, below)?;
         let is_true = (outcome.diff_id, found.id, found.folder) == (blob.diff_id, change.id, change.folder);

@@ -1,12 +1,13 @@
 //! The law that a layer is what it was made from: folder, archive, folder again, same ids.
 
 use layercake_executor::change::capture;
+use layercake_executor::layer::Contents;
 use layercake_executor::layer::compress::Compression;
 use layercake_executor::layer::tar;
 use layercake_executor::layer::unpack::{Marks, Options, Skipped, Top, unpack};
 use proptest::prelude::*;
 
-use crate::tree::{Order, new_folder, something_below, trees};
+use crate::tree::{Order, at, new_folder, something_below, trees};
 
 proptest! {
     #![proptest_config(crate::tree::cases(48))]
@@ -23,7 +24,7 @@ proptest! {
         let archive = tar::write(upper.path(), None, out).unwrap().finish().unwrap();
 
         let unpacked = new_folder();
-        let options = Options { marks: Marks::Deletions, top: Top::Taken, owner: None, below: &|| Ok(below.to_vec()) };
+        let options = Options { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below: &|| Ok(below.to_vec()) };
         let outcome = unpack(archive.as_slice(), unpacked.path(), options).unwrap();
         prop_assert_eq!(outcome.skipped, Skipped::default());
         // Again an archive before it is captured: times are part of one, and not of ids.
@@ -31,6 +32,26 @@ proptest! {
         let first = tar::write(upper.path(), None, Vec::new()).unwrap();
         prop_assert!(again == first, "the archive of the unpacked archive differs");
         prop_assert_eq!(capture(unpacked.path(), &below).unwrap(), changes);
+    }
+
+    #[test]
+    fn an_outline_is_the_same_however_it_was_made(tree in trees()) {
+        let base = something_below(&tree).folder();
+        let below = [base.path().to_owned()];
+        let upper = new_folder();
+        tree.make(upper.path(), Order::Forward);
+        capture(upper.path(), &below).unwrap();
+        let [whole, outline] =
+            [tar::write(upper.path(), None, Vec::new()).unwrap(), tar::write_outline(upper.path(), Vec::new()).unwrap()];
+        for (archive, contents) in [(&whole, Contents::Outline), (&outline, Contents::All)] {
+            let unpacked = new_folder();
+            let marks = Marks::Deletions;
+            let options = Options { marks, top: Top::Taken, owner: None, contents, below: &|| Ok(below.to_vec()) };
+            unpack(archive.as_slice(), unpacked.path(), options).unwrap();
+            let again = tar::write_outline(unpacked.path(), Vec::new()).unwrap();
+            prop_assert!(again == outline, "the outline of what was unpacked differs");
+            prop_assert_eq!(at(unpacked.path(), b"etc/passwd").exists(), at(upper.path(), b"etc/passwd").exists());
+        }
     }
 
     #[test]

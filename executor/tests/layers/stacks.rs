@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layercake_cache::{Digest, Store};
 use layercake_executor::change::capture;
+use layercake_executor::layer::Contents;
 use layercake_executor::layer::compress::Compression;
 use layercake_executor::layer::unpack::{Layer, Unpacked, ensure_all};
 use layercake_executor::layer::{Error, tar};
@@ -23,7 +24,7 @@ fn layer(tree: &Tree) -> (Layer, Vec<u8>) {
     let plain = tar::write(folder.path(), None, Vec::new()).unwrap();
     let blob =
         tar::write(folder.path(), None, Compression::GZIP.compressor(Vec::new()).unwrap()).unwrap().finish().unwrap();
-    (Layer { diff_id: Digest::of(&plain), blob: Digest::of(&blob) }, blob)
+    (Layer { diff_id: Digest::of(&plain), blob: Digest::of(&blob), contents: Contents::All }, blob)
 }
 
 struct Image {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use layercake_executor::change::capture;
 use layercake_executor::fault::Fault;
+use layercake_executor::layer::Contents;
 use layercake_executor::layer::Error;
 use layercake_executor::layer::unpack::{Dependence, Marks, Options, Outcome, Top, unpack};
 use proptest::prelude::*;
@@ -72,7 +73,13 @@ fn into(root: &Path, archive: &[u8], below: &[PathBuf]) -> Result<Outcome, Error
     unpack(
         archive,
         root,
-        Options { marks: Marks::Deletions, top: Top::Taken, owner: None, below: &|| Ok(below.to_vec()) },
+        Options {
+            marks: Marks::Deletions,
+            top: Top::Taken,
+            owner: None,
+            contents: Contents::All,
+            below: &|| Ok(below.to_vec()),
+        },
     )
 }
 
@@ -257,7 +264,8 @@ fn in_other_archives_no_name_is_a_mark_and_the_owner_may_be_given() {
     std::os::unix::fs::symlink("/real", root.path().join("link")).unwrap();
     let entries = [file(".wh.gone", "x"), file("link/new", "x")];
     let owner = has(Need::Owners).then_some((12, 34));
-    let options = Options { marks: Marks::Names, top: Top::Left, owner, below: &|| Ok(Vec::new()) };
+    let options =
+        Options { marks: Marks::Names, top: Top::Left, owner, contents: Contents::All, below: &|| Ok(Vec::new()) };
     unpack(archive(&entries).as_slice(), root.path(), options).unwrap();
     assert_eq!((read(root.path(), "gone"), read(root.path(), ".wh.gone")), ("stays".into(), "x".into()));
     assert_eq!(read(root.path(), "real/new"), "x");
@@ -272,7 +280,8 @@ fn layers_below_are_looked_at_only_if_they_matter() {
     let never = || -> Result<Vec<PathBuf>, Error> { unreachable!("nothing depends on what is below") };
     let entries = [folder("a"), file("a/x", ""), hard_link("a/y", "a/x"), symlink("l", "a"), file("l/z", "")];
     let root = new_folder();
-    let options = Options { marks: Marks::Deletions, top: Top::Taken, owner: None, below: &never };
+    let options =
+        Options { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below: &never };
     let outcome = unpack(archive(&entries).as_slice(), root.path(), options).unwrap();
     assert_eq!(outcome.dependence, Dependence::None);
     for entry in [file("unlisted/x", ""), file(".wh.x", ""), file("a/.wh..wh..opq", "")] {

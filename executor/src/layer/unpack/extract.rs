@@ -103,7 +103,10 @@ impl Extract<'_> {
                 self.root.opaque.insert(path.clone());
             }
         }
-        let size = if let Kind::File { size, .. } = entry.kind { size } else { 0 };
+        let size = match entry.kind {
+            Kind::File { size, .. } if self.root.options.contents.has(&path) => size,
+            _ => 0,
+        };
         self.room.take(place.folder, size, Path::new(OsStr::from_bytes(&entry.path)))?;
         let attributes = self.attributes(entry)?;
         match &entry.kind {
@@ -112,6 +115,7 @@ impl Extract<'_> {
                 node::finish(&fd, &attributes, &place_path, &mut self.root.skipped)?;
                 self.root.times.insert(path, entry.mtime);
             }
+            Kind::File { .. } if !self.root.options.contents.has(&path) => drop(place.make_file()?),
             Kind::File { size, parts } => {
                 let fd = place.make_file()?;
                 node::fill(archive, &fd, *size, parts, &place_path, &mut self.buffer)?;

@@ -7,6 +7,7 @@ use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
 
 use super::{Dependence, Marks, Options, Skipped, Top, unpack};
 use crate::fault::At;
+use crate::layer::Contents;
 use crate::layer::error::Error;
 
 /// A layer of an image.
@@ -16,6 +17,8 @@ pub struct Layer {
     pub diff_id: Digest,
     /// The digest of the blob, as the manifest has it.
     pub blob: Digest,
+    /// What of its files is wanted.
+    pub contents: Contents,
 }
 
 /// The layers that a layer lies on.
@@ -58,7 +61,13 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
     let folder = scratch.path().join("layer");
     std::fs::DirBuilder::new().mode(0o755).create(&folder).at("create the folder", &folder)?;
     crate::change::prepare(&folder, &[])?;
-    let options = Options { marks: Marks::Deletions, top: Top::Taken, owner: None, below: below.folders };
+    let options = Options {
+        marks: Marks::Deletions,
+        top: Top::Taken,
+        owner: None,
+        contents: layer.contents,
+        below: below.folders,
+    };
     let outcome = unpack(blob, &folder, options)?;
     if outcome.diff_id != layer.diff_id {
         return Err(Error::DiffId { expected: layer.diff_id, found: outcome.diff_id });
@@ -73,7 +82,9 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
 /// The folder of a layer, if it is there.
 #[must_use]
 pub fn find(store: &Store, layer: &Layer, below: Below<'_>) -> Option<Unpacked> {
-    let unpacked = [id(layer, &[]), id(layer, below.diff_ids)].into_iter();
+    // The whole layer is its outline too.
+    let whole = Layer { contents: Contents::All, ..*layer };
+    let unpacked = [&whole, layer].into_iter().flat_map(|layer| [id(layer, &[]), id(layer, below.diff_ids)]);
     let mut known = unpacked.chain(std::iter::once_with(|| origin(store, &layer.diff_id)).flatten());
     known.find(|id| store.has_folder(id)).map(|id| Unpacked {
         id,
@@ -100,7 +111,10 @@ fn origin_key(diff_id: &Digest) -> ContentKey {
 /// The id of a layer's folder that depends on these layers below.
 #[must_use]
 pub fn id(layer: &Layer, below: &[Digest]) -> ContentId {
-    let mut hasher = blake3::Hasher::new_derive_key("layercake 1 unpacked layer");
+    let mut hasher = blake3::Hasher::new_derive_key(match layer.contents {
+        Contents::All => "layercake 1 unpacked layer",
+        Contents::Outline => "layercake 1 outlined layer",
+    });
     hasher.update(layer.diff_id.as_bytes());
     for diff_id in below {
         hasher.update(diff_id.as_bytes());

@@ -41,7 +41,7 @@ pub fn is_named(owner: &str) -> bool {
     owner.split(':').any(|part| !part.is_empty() && part.parse::<u32>().is_err())
 }
 
-/// Whether the files that name users and groups lie in a tree where outlines have their contents, or are not there.
+/// Whether the files that name users and groups lie where outlines have their contents, each under one name, or are not there.
 ///
 /// # Errors
 /// If the tree cannot be read.
@@ -49,7 +49,8 @@ pub fn are_in_outlines(tree: &Root) -> Result<bool, OwnerError> {
     for file in [USERS, GROUPS] {
         let resolved = tree.resolve(Path::new(file), LastLink::Follow);
         let resolved = resolved.map_err(|source| OwnerError::Unreadable { file, source })?;
-        if Path::new("/").join(resolved) != Path::new(file) {
+        let stat = tree.stat(&resolved).map_err(|source| OwnerError::Unreadable { file, source })?;
+        if Path::new("/").join(resolved) != Path::new(file) || stat.is_some_and(|stat| stat.st_nlink > 1) {
             return Ok(false);
         }
     }

@@ -1,0 +1,63 @@
+//! Which images a plan reads files of, and which it only adds to.
+
+use super::{Plan, StepId};
+use crate::operation::{Below, Operation};
+
+impl Plan {
+    /// Whether a step reads files of the image that `base` brings. One that only adds to its tree does not: it looks at
+    /// nothing but what stands where.
+    #[must_use]
+    pub fn reads_files_of(&self, base: StepId) -> bool {
+        let mut on_it = vec![false; self.steps.len()];
+        on_it[base.index()] = true;
+        for step in &self.steps {
+            let has = |slot: usize| step.inputs.get(slot).is_some_and(|input| on_it[input.index()]);
+            if (1..step.inputs.len()).any(|slot| has(slot) && !is_change(&step.operation, slot)) {
+                return true;
+            }
+            if has(0) {
+                if step.operation.below() != Some(Below::Way) && step.operation != Operation::Stack {
+                    return true;
+                }
+                on_it[step.id.index()] = true;
+            }
+        }
+        false
+    }
+}
+
+/// Whether no more is taken of this input than what it changed.
+fn is_change(operation: &Operation, slot: usize) -> bool {
+    *operation == Operation::Stack && slot == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operation::{Below, MakeDir, Operation};
+    use crate::plan::StepId;
+    use crate::plan::cost::tests::plan;
+
+    fn folder(below: Below) -> Operation {
+        Operation::MakeDir(MakeDir { path: "/a".to_owned(), owner: None, below })
+    }
+
+    #[test]
+    fn what_only_adds_reads_nothing() {
+        let mut plan = plan(&[&[], &[0], &[1], &[], &[2, 3]]);
+        plan.steps[1].operation = folder(Below::Way);
+        plan.steps[2].operation = folder(Below::Way);
+        plan.steps[4].operation = Operation::Stack;
+        assert!(!plan.reads_files_of(StepId(0)));
+        plan.steps[2].operation = folder(Below::Whole);
+        assert!(plan.reads_files_of(StepId(0)), "it depends on all that is below");
+    }
+
+    #[test]
+    fn what_is_taken_from_a_tree_is_read() {
+        let mut plan = plan(&[&[], &[0], &[], &[2, 1]]);
+        plan.steps[1].operation = folder(Below::Way);
+        plan.steps[3].operation = folder(Below::Way);
+        assert!(plan.reads_files_of(StepId(0)));
+        assert!(!plan.reads_files_of(StepId(2)));
+    }
+}
