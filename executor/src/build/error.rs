@@ -95,6 +95,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nobody has what a step is known to have made.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Remote(remote::error::Error::Gone))
+    }
+
+    /// Whether a cache has what is needed, and may not be asked for it.
+    pub(super) fn is_unasked(&self) -> bool {
+        matches!(self, Self::Remote(remote::error::Error::Unasked))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {

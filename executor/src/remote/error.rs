@@ -37,17 +37,33 @@ pub enum Error {
         /// The blob.
         layer: Digest,
     },
+    /// Only what is known is asked for, and no content.
+    #[error("a layer of the cache would have to be fetched")]
+    Unasked,
     /// The store does not have what was made, and no cache does.
     #[error("what a step has made is neither in the store nor in a cache")]
     Gone,
 }
 
 impl Error {
+    /// Whether it is the cache that fails, so that a build can go on without it; and not this machine.
+    #[must_use]
+    pub fn is_the_caches(&self) -> bool {
+        use registry::error::Error as Registry;
+        match self {
+            Self::Registry(error) => !matches!(error, Registry::Full(_) | Registry::Store(_) | Registry::Stopped),
+            Self::Image(error) => error.fault() == Fault::Input,
+            Self::Store(StoreError::Digest { .. } | StoreError::Size { .. }) | Self::Offline(_) => true,
+            Self::Store(_) | Self::Path(_) | Self::Layer(_) | Self::Change(_) | Self::Lie { .. } => false,
+            Self::Gone | Self::Unasked => false,
+        }
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Store(_) | Self::Path(_) | Self::Gone => Fault::Environment,
+            Self::Store(_) | Self::Path(_) | Self::Gone | Self::Unasked => Fault::Environment,
             Self::Registry(error) => error.fault(),
             Self::Image(error) => error.fault(),
             Self::Layer(error) => error.fault(),
