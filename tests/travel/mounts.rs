@@ -56,7 +56,7 @@ fn an_install_is_fast_on_the_second_machine() {
     // The mount is the one that the first machine had, with its attributes.
     assert!(two.tree("ctx").text("how").contains("drwxr-x---"), "{}", two.tree("ctx").text("how"));
 
-    let three = machine(&list).unwrap();
+    let three = machine(&format!("{LIST} l")).unwrap();
     let without = build(&three, &[&from.replace(",mounts=true", "")]);
     assert_eq!(without.output.matches("fetched").count(), 11);
     eprintln!(

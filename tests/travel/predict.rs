@@ -6,7 +6,7 @@ use crate::support::Home;
 
 /// How many hits and misses are predicted, and how many steps are open.
 fn predicted(home: &Home) -> (u64, u64, u64) {
-    let mut command = home.command(["compile", "--predict", "--emit=json", FROM, "ctx"]);
+    let mut command = home.command(["compile", "--predict", "--format=json", FROM, "ctx"]);
     let ran = crate::support::home::run(command.env("SOURCE_DATE_EPOCH", super::EPOCH)).ok();
     let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let count = |name: &str| plan["forecast"][name].as_u64().unwrap();

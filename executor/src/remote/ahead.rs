@@ -131,12 +131,13 @@ impl Sending<'_> {
             return Some(());
         }
         let options = goods.image.filter(|_| is_visible).unwrap_or(goods.options);
-        let folder = record::find(self.store, &finished.key).ok()??.change.folder;
+        let Some(made) = record::find(self.store, &finished.key).ok()? else { return Some(()) };
+        let folder = made.change.folder;
         let layer = pool.install(|| blob::make(self.store, &folder, options)).ok()?;
         let Place::Registry(reference) = goods.place else { return Some(()) };
         // Whether it is worth its way if it takes longer than its step is known when all steps are done.
         let rates = Rates::of(self.store, reference.host()).ok()?;
-        if goods.skip == Skip::Auto && finished.took < rates.time(layer.size) && !is_visible {
+        if goods.skip == Skip::Auto && finished.took < rates.time(layer.size) {
             return Some(());
         }
         self.upload(&layer, reference)

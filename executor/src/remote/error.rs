@@ -76,7 +76,7 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Offline(_) => Some("leave out `--cache-from`, or `--offline`".to_owned()),
+            Self::Offline(_) => Some("leave out `--cache-from` and `--cache-to`, or `--offline`".to_owned()),
             Self::Lie { cache, .. } => Some(format!("build without `--cache-from {cache}`, and make that cache anew")),
             _ => None,
         }

@@ -21,6 +21,7 @@ use crate::image::media::{Family, MediaType};
 use crate::image::save::json;
 use crate::layer::blob::{LayerBlob, Options};
 use crate::layer::compress::Compression;
+use crate::registry::sources;
 
 /// The most bytes of one fact that travels: the index is a part of a document of some megabytes at most.
 const FACT_LIMIT: usize = 64 << 10;
@@ -56,7 +57,7 @@ pub struct Source<'a> {
 
 /// How layers are chosen and packed.
 #[derive(Clone, Copy, Debug)]
-pub struct Choice {
+pub struct Choice<'a> {
     /// Of which steps.
     pub mode: Mode,
     /// How those are compressed that the image does not have.
@@ -65,6 +66,8 @@ pub struct Choice {
     pub skip: Skip,
     /// How fast bytes come from where they are put.
     pub rates: Rates,
+    /// The registry that they are put into. Layers that it has stay no matter what.
+    pub host: Option<&'a str>,
 }
 
 /// Layers that do not travel.
@@ -88,7 +91,7 @@ impl Source<'_> {
     ///
     /// # Errors
     /// If one cannot be packed.
-    pub fn index(&self, choice: Choice) -> Result<(Index, Skipped), Error> {
+    pub fn index(&self, choice: Choice<'_>) -> Result<(Index, Skipped), Error> {
         let visible: HashSet<ContentId> = self.visible(|_| true).collect();
         let mut index = self.records()?;
         let folders: HashSet<ContentId> = index.steps.values().map(|made| made.change.folder).collect();
@@ -98,7 +101,7 @@ impl Source<'_> {
         let options = |folder: &ContentId| self.image.filter(|_| visible.contains(folder)).unwrap_or(own);
         index.layers = self.layers(chosen.map(|folder| (folder, options(&folder))))?;
         let skipped = match choice.skip {
-            Skip::Auto => self.skip(&mut index, choice.rates)?,
+            Skip::Auto => self.skip(&mut index, choice.rates, choice.host)?,
             Skip::Off => Skipped::default(),
         };
         Ok((index, skipped))
@@ -165,7 +168,7 @@ impl Source<'_> {
     }
 
     /// Leaves out layers that it takes longer to fetch than to make again.
-    fn skip(&self, index: &mut Index, rates: Rates) -> Result<Skipped, Error> {
+    fn skip(&self, index: &mut Index, rates: Rates, host: Option<&str>) -> Result<Skipped, Error> {
         let worth = Worth::new(self.store, self.plan, self.keys, rates)?;
         let mut makers: HashMap<ContentId, Vec<StepId>> = HashMap::new();
         for step in self.keys.keys() {
@@ -174,9 +177,15 @@ impl Source<'_> {
             }
         }
         let mut skipped = Skipped { of: index.layers.len(), ..Skipped::default() };
+        let mut there = HashSet::new();
+        for packed in index.layers.values() {
+            if sources::known(self.store, &packed.blob.digest)?.iter().any(|known| host == Some(known.host.as_str())) {
+                there.insert(packed.blob.digest);
+            }
+        }
         index.layers.retain(|folder, packed| {
-            // What is elsewhere costs nothing more.
-            if !self.store.has_folder(folder) {
+            // What is there already costs nothing more.
+            if !self.store.has_folder(folder) || there.contains(&packed.blob.digest) {
                 return true;
             }
             let makers = makers.get(folder).into_iter().flatten();

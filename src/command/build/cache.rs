@@ -142,11 +142,12 @@ fn put_one(
     client: Option<&Client>,
     paint: Paint,
 ) -> Result<(), Error> {
-    let rates = match place {
-        Place::Registry(reference) => Rates::of(source.store, reference.host())?,
-        Place::Layout(_) => Rates::default(),
+    let host = match place {
+        Place::Registry(reference) => Some(reference.host()),
+        Place::Layout(_) => None,
     };
-    let choice = Choice { mode: target.mode, compression: target.compression, skip: target.skip, rates };
+    let rates = host.map(|host| Rates::of(source.store, host)).transpose()?.unwrap_or_default();
+    let choice = Choice { mode: target.mode, compression: target.compression, skip: target.skip, rates, host };
     let (mut index, skipped) = source.index(choice)?;
     index.mounts = mounts;
     let image = source.image(&index)?;
