@@ -18,7 +18,7 @@ pub mod workspace;
 use std::collections::HashSet;
 
 use layercake_cache::ContentId;
-use layercake_compiler::plan::Plan;
+use layercake_compiler::plan::{Plan, PlannedHistory};
 
 use cancel::Cancel;
 use error::{Error, StepError};
@@ -69,7 +69,7 @@ fn is_complete(plan: &Plan, products: &[Product], site: &Site<'_>) -> Result<boo
     let of_tree = products[plan.result.index()].tree().into_iter().flat_map(Tree::layers);
     let of_tree =
         of_tree.filter_map(|layer| if let Layer::Change(change) = layer { Some(change.folder) } else { None });
-    let of_image = plan.image.history.iter().flat_map(|entry| entry.steps());
+    let of_image = plan.image.history.iter().flat_map(PlannedHistory::steps);
     let of_image = of_image.filter_map(|step| products[step.index()].made()).map(|made| made.change.folder);
     let folders: HashSet<ContentId> = of_tree.chain(of_image).collect();
     let mut lacking = Vec::new();

@@ -78,7 +78,7 @@ fn a_lie_does_not_outlive_the_build_that_asked_for_it() {
     // Every step is said to have made what the last one did, and whatever was found in a tree to be something else.
     let index = cache.index();
     let steps = index["steps"].as_object_mut().unwrap();
-    let last = steps.values().last().unwrap().clone();
+    let last = steps.values().next_back().unwrap().clone();
     steps.values_mut().for_each(|made| *made = last.clone());
     let nothing = json!({"selected": [], "id": "0".repeat(64)});
     for fact in index["facts"].as_object_mut().unwrap().values_mut() {

@@ -35,3 +35,13 @@ fn a_step_whose_layer_is_needed_and_nowhere_is_foreseen() {
         "{hits} {misses} {unknown}"
     );
 }
+
+#[test]
+fn what_came_from_a_cache_is_explained_as_found() {
+    let Some((_one, two, _)) = two_machines("max") else { return };
+    build(&two, &[FROM]);
+    let ran = two.layercake(["explain", "--format=json", "ctx"]).ok();
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let steps = told["steps"].as_array().unwrap();
+    assert!(!steps.is_empty() && steps.iter().all(|step| step["state"] == "hit"), "{steps:#?}");
+}

@@ -125,10 +125,9 @@ impl<'a> Caches<'a> {
         self.layer(folder).is_some()
     }
 
-    /// Notes that nobody has these folders: what became them counts no longer as known. Says whether that is news.
-    pub fn give_up(&self, folders: impl IntoIterator<Item = ContentId>) -> bool {
-        let mut nowhere = self.nowhere.lock().unwrap_or_else(PoisonError::into_inner);
-        folders.into_iter().fold(false, |news, folder| nowhere.insert(folder) || news)
+    /// Notes that nobody has these folders: what made them counts no longer as known.
+    pub fn give_up(&self, folders: impl IntoIterator<Item = ContentId>) {
+        self.nowhere.lock().unwrap_or_else(PoisonError::into_inner).extend(folders);
     }
 
     /// How many folders nobody has, as far as that has turned out.

@@ -1,8 +1,8 @@
 //! Streams in chunks that are cut where the content says so, and chunks in packs: after a small change nearly all chunks are
 //! the same, and of a great many small files there are few blobs.
 //!
-//! Cut by FastCDC (Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data Deduplication", USENIX
-//! ATC 2016). A pack ends where a chunk's hash says so, for the same reason: packs too are mostly the same after a change,
+//! Cut by `FastCDC` (Xia et al., "`FastCDC`: a Fast and Efficient Content-Defined Chunking Approach for Data Deduplication",
+//! USENIX ATC 2016). A pack ends where a chunk's hash says so, for the same reason: packs too are mostly the same after a change,
 //! even where nobody remembers the ones before. Each is a tar with one file, so that every registry takes it as a layer.
 
 use std::collections::HashMap;
@@ -220,7 +220,7 @@ impl<'a> Packer<'a> {
         self.pack.extend_from_slice(&compressed);
         self.chunks.insert(hash, chunk);
         self.list.push(chunk);
-        let may_end = self.pack.len() >= PACK.0 && hash[0] % PACK_END == 0;
+        let may_end = self.pack.len() >= PACK.0 && hash[0].is_multiple_of(PACK_END);
         if may_end || self.pack.len() >= PACK.1 { self.end_pack() } else { Ok(()) }
     }
 

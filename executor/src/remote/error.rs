@@ -16,7 +16,7 @@ pub enum Error {
     Path(#[from] PathError),
     /// The registry did.
     #[error(transparent)]
-    Registry(#[from] registry::error::Error),
+    Registry(Box<registry::error::Error>),
     /// The layout is none, or is damaged.
     #[error(transparent)]
     Image(#[from] image::error::Error),
@@ -45,13 +45,19 @@ pub enum Error {
     Gone,
 }
 
+impl From<registry::error::Error> for Error {
+    fn from(error: registry::error::Error) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
+
 impl Error {
     /// Whether it is the cache that fails, so that a build can go on without it; and not this machine.
     #[must_use]
     pub fn is_the_caches(&self) -> bool {
         use registry::error::Error as Registry;
         match self {
-            Self::Registry(error) => !matches!(error, Registry::Full(_) | Registry::Store(_) | Registry::Stopped),
+            Self::Registry(error) => !matches!(**error, Registry::Full(_) | Registry::Store(_) | Registry::Stopped),
             Self::Image(error) => error.fault() == Fault::Input,
             Self::Store(StoreError::Digest { .. } | StoreError::Size { .. }) | Self::Offline(_) => true,
             Self::Store(_) | Self::Path(_) | Self::Layer(_) | Self::Change(_) | Self::Lie { .. } => false,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use layercake_cache::{ContentId, ContentKey, Store};
-use layercake_compiler::plan::{Plan, StepId};
+use layercake_compiler::plan::{Plan, PlannedHistory, StepId};
 use serde_json::Value;
 
 use super::caches::Caches;
@@ -23,8 +23,8 @@ use crate::layer::blob::{LayerBlob, Options};
 use crate::layer::compress::Compression;
 use crate::registry::sources;
 
-/// The most bytes of one fact that travels: the index is a part of a document of some megabytes at most.
-const FACT_LIMIT: usize = 64 << 10;
+/// The most bytes of all facts that travel: the index is a part of a document of some megabytes at most.
+const FACT_LIMIT: usize = 2 << 20;
 
 /// Of which steps the layers travel. Of all of them it does what they became.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,10 +129,13 @@ impl Source<'_> {
             // It is the same whenever it was made.
             index.steps.insert(key.to_string(), Made { at: self.epoch.unwrap_or(made.at), ..*made });
         }
+        let mut room = FACT_LIMIT;
         for key in self.caches.asked() {
             let ours: Option<Value> = self.store.record(&key)?.and_then(|record| serde_json::from_slice(&record).ok());
             let fact = ours.or_else(|| self.caches.fact(&key));
-            if let Some(fact) = fact.filter(|fact| fact.to_string().len() <= FACT_LIMIT) {
+            let length = fact.as_ref().map_or(0, |fact| fact.to_string().len());
+            if let Some(fact) = fact.filter(|_| length <= room) {
+                room -= length;
                 index.facts.insert(key.to_string(), fact);
             }
         }
@@ -142,7 +145,7 @@ impl Source<'_> {
     /// The folders of the image's layers that are made of as many steps as may be.
     fn visible(&self, may: impl Fn(usize) -> bool) -> impl Iterator<Item = ContentId> {
         let entries = self.plan.image.history.iter().filter(move |entry| may(entry.steps().count()));
-        let steps = entries.flat_map(|entry| entry.steps());
+        let steps = entries.flat_map(PlannedHistory::steps);
         steps.filter_map(|step| self.products[step.index()].made().map(|made| made.change.folder))
     }
 
@@ -189,9 +192,8 @@ impl Source<'_> {
                 return true;
             }
             let makers = makers.get(folder).into_iter().flatten();
-            let judged: Result<Vec<_>, ()> =
-                makers.map(|step| worth.of(*step, packed.blob.size).err().ok_or(())).collect();
-            let Some((fetching, doing)) = judged.ok().and_then(|judged| judged.into_iter().max()) else { return true };
+            let judged: Option<Vec<_>> = makers.map(|step| worth.loss(*step, packed.blob.size)).collect();
+            let Some((fetching, doing)) = judged.and_then(|judged| judged.into_iter().max()) else { return true };
             skipped.layers += 1;
             skipped.bytes += packed.blob.size;
             skipped.fetching += fetching;
