@@ -114,6 +114,12 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let keys = recorder.keys();
     let source = Source { plan, products: &products, keys: &keys, image, epoch, store: &store, caches: &caches };
     let is_inline = cache::is_inline(&cache_targets);
+    if is_inline && !outputs.iter().any(|output| output.kind.is_image()) {
+        streams::tell(&format!(
+            "{} there is no image that `--cache-to type=inline` could go into\n",
+            paint.yellow("note:")
+        ));
+    }
     let mut images = Vec::new();
     for output in &outputs {
         let cache = (is_inline && output.kind.is_image()).then(|| source.inline(output.packing(epoch))).transpose();

@@ -1,8 +1,11 @@
 //! Caches that are damaged, that lie, or that want to do harm.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use layercake_cache::Store;
+use layercake_executor::remote::chunk::{self, Known};
 use serde_json::{Value, json};
 
 use super::build;
@@ -144,6 +147,49 @@ fn a_cache_of_buildkits_is_passed_over() {
     let ran = two.layercake(["build", FROM, "ctx"]).ok();
     assert!(ran.stderr.contains("carries a cache of BuildKit"), "{}", ran.stderr);
     assert_eq!(build(&two, &[]).digest, made.digest);
+}
+
+/// An archive with one entry, whose name is whatever it is.
+fn evil_tar(name: &str) -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_size(4);
+    header.set_mode(0o644);
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend(b"evil");
+    bytes.resize(2048, 0);
+    bytes
+}
+
+#[test]
+fn a_mount_stays_in_its_folder() {
+    for name in ["../../../../escaped", "/escaped"] {
+        let Some(home) = super::machine() else { return };
+        let dockerfile = "FROM base\nRUN --mount=type=cache,id=m,target=/m ls /m\n";
+        home.write("ctx/Dockerfile", format!("{dockerfile}RUN touch /x\n"));
+        build(&home, &["--cache-to=type=local,dest=cache,mounts=true"]);
+        let other = Store::open(&home.path("other")).unwrap();
+        let evil = chunk::put(&other, Known::default(), |out| out.write_all(&evil_tar(name))).unwrap();
+        let mut cache = Cache::open(&home.path("work/cache"));
+        for mount in cache.index()["mounts"].as_object_mut().unwrap().values_mut() {
+            *mount = serde_json::to_value(&evil).unwrap();
+        }
+        for part in evil.packs.iter().chain([&evil.list]) {
+            let to = blob(&home.path("work/cache"), &Value::from(part.digest.to_string()));
+            fs::copy(other.blob_path(&part.digest), to).unwrap();
+        }
+        cache.put();
+        let two = super::machine().unwrap();
+        two.write("ctx/Dockerfile", dockerfile.replace("ls", "ls -a"));
+        let from = format!("--cache-from=type=local,src={},mounts=true", home.path("work/cache").display());
+        let built = build(&two, &[&from]);
+        // It is refused, or lands in the mount, as every archive's entries land where they are unpacked.
+        assert!(built.output.lines().all(|line| [".", "..", "escaped"].contains(&line)), "{}", built.output);
+        let everything = fs::read_dir(two.path("store")).unwrap().chain(fs::read_dir(two.path("work")).unwrap());
+        assert!(everything.map(Result::unwrap).all(|entry| entry.file_name() != "escaped"));
+        assert!(!two.path("escaped").exists() && !Path::new("/escaped").exists());
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ FROM base
 COPY list /list
 RUN --mount=type=cache,id=packages,target=/cache,mode=0750,uid=7 \\
     for name in $(cat /list); do \\
-        [ -f /cache/$name ] || { echo fetched $name; usleep 150000; head -c 300000 /dev/urandom > /cache/$name; }; \\
+        [ -f /cache/$name ] || { echo fetched $name; usleep 300000; head -c 300000 /dev/urandom > /cache/$name; }; \\
     done; ls -ln / | grep cache > /how; cat /cache/* > /installed
 ";
 

@@ -119,16 +119,18 @@ pub(super) fn put(
 ) -> Result<(), Failure> {
     for target in targets {
         let Destination::Place(place) = &target.destination else { continue };
-        let mounts = if target.mounts == Mounts::Travel { mounts()? } else { BTreeMap::new() };
-        match put_one(target, place, mounts, source, client, paint) {
-            Ok(()) => (),
-            Err(error) if target.errors == Errors::Ignored => {
-                tell(&format!("{} the cache `{place}` could not be put there: {error}\n", paint.yellow("note:")));
-            }
-            Err(error) => {
+        let put = || {
+            let mounts = if target.mounts == Mounts::Travel { mounts()? } else { BTreeMap::new() };
+            put_one(target, place, mounts, source, client, paint).map_err(|error| {
                 let message = format!("the cache `{place}` could not be put there: {error}");
-                return Err(Failure::new(error.fault(), message).perhaps_help(error.help()));
+                Failure::new(error.fault(), message).perhaps_help(error.help())
+            })
+        };
+        match put() {
+            Err(failure) if target.errors == Errors::Ignored => {
+                tell(&format!("{} {}\n", paint.yellow("note:"), failure.message()));
             }
+            result => result?,
         }
     }
     Ok(())
