@@ -74,6 +74,20 @@ impl Store {
         }
         Ok(SharedFolder { path, _lock: lock })
     }
+
+    /// The shared folder of this name, which nobody may use until this is dropped; `None` if there is none, or somebody is using
+    /// it. Of several of one name the first.
+    ///
+    /// # Errors
+    /// If it cannot be locked.
+    pub fn shared_folder_at_rest(&self, name: &str) -> Result<Option<SharedFolder>, Error> {
+        let all = self.root().join("shared").join(to_hex(blake3::hash(name.as_bytes()).as_bytes()));
+        let path = all.join("0");
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(try_lock(&all, 0)?.map(|lock| SharedFolder { path, _lock: lock }))
+    }
 }
 
 fn lock_file(all: &Path, number: u32) -> Result<(File, PathBuf), Error> {

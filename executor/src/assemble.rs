@@ -9,6 +9,7 @@ use layercake_cache::{ContentId, Digest, Store};
 use layercake_compiler::oci::History;
 use layercake_compiler::operation::Operation;
 use layercake_compiler::plan::Plan;
+use serde_json::{Map, Value};
 
 use crate::build::error::Error;
 use crate::build::product::Product;
@@ -18,9 +19,10 @@ use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
 use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
-use crate::layer::Contents;
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::unpack::Layer;
+use crate::layer::{self, Contents};
+use crate::remote::{caches, index};
 
 /// What the comment of every history entry says, as BuildKit's says `buildkit.dockerfile.v0`.
 const COMMENT: &str = "layercake";
@@ -38,6 +40,8 @@ pub struct Assembly {
     pub epoch: Option<i64>,
     /// Free names and values.
     pub annotations: Annotations,
+    /// The field that makes the image a cache, if it is to be one.
+    pub cache: Option<(String, Value)>,
 }
 
 /// What becomes of the layers of a base image.
@@ -93,9 +97,7 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
             // It stays where it is until somebody needs it.
             Some(blob) => drop(packed.insert(parts.clone(), blob)),
             None => {
-                for tree in history.steps().filter_map(|step| products[step.index()].tree()) {
-                    site.folders(tree)?;
-                }
+                history.steps().try_for_each(|step| site.bring(&products[step.index()]))?;
             }
         }
     }
@@ -129,8 +131,9 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
         config: plan.image.config.clone(),
         rootfs: RootFs { diff_ids, ..RootFs::default() },
         history,
-        other: base.map_or_else(Default::default, |base| base.config.other.clone()),
+        other: base.map_or_else(Default::default, |base| without_cache(&base.config)),
     };
+    let config = ImageConfig { other: config.other.into_iter().chain(how.cache.clone()).collect(), ..config };
     let document = json(&config);
     let config_digest = store.put_blob(&document)?;
     let config_descriptor = Descriptor::of(MediaType::Config(how.family), &document);
@@ -143,6 +146,15 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
     Ok(Assembled { descriptor, manifest, config, config_digest })
 }
 
+/// What else the configuration of a base says. That it is a cache is not true of what is made from it.
+fn without_cache(config: &ImageConfig) -> Map<String, Value> {
+    let mut other = config.other.clone();
+    for field in [index::FIELD, caches::BUILDKITS] {
+        other.remove(field);
+    }
+    other
+}
+
 fn base<'a>(plan: &Plan, index: usize, bases: &'a Bases) -> Result<&'a LocalImage, Error> {
     let Operation::Image(image) = &plan.steps[index].operation else {
         unreachable!("what an image starts from is an image");
@@ -152,10 +164,14 @@ fn base<'a>(plan: &Plan, index: usize, bases: &'a Bases) -> Result<&'a LocalImag
 }
 
 /// The folders of which a layer is made, lowest first: mostly one.
-type Folders = Vec<ContentId>;
+pub(crate) type Folders = Vec<ContentId>;
 
 /// Packs each layer once. On plain threads, since each waits for the claim on its folder; what they compute is on rayon's.
-fn pack(store: &Store, folders: &[Folders], options: Options) -> Result<HashMap<Folders, LayerBlob>, Error> {
+pub(crate) fn pack(
+    store: &Store,
+    folders: &[Folders],
+    options: Options,
+) -> Result<HashMap<Folders, LayerBlob>, layer::Error> {
     let mut unique = folders.to_vec();
     unique.sort_unstable();
     unique.dedup();
@@ -169,7 +185,7 @@ fn pack(store: &Store, folders: &[Folders], options: Options) -> Result<HashMap<
             let mut packed = packed.lock().unwrap_or_else(PoisonError::into_inner);
             match (packed.as_mut(), result) {
                 (Ok(packed), Ok(layer)) => drop(packed.insert(folder.clone(), layer)),
-                (Ok(_), Err(error)) => *packed = Err(error.into()),
+                (Ok(_), Err(error)) => *packed = Err(error),
                 (Err(_), _) => return,
             }
         }

@@ -74,11 +74,14 @@ pub struct Inputs {
     /// Ask the registries for base images, although the store has them.
     #[arg(long)]
     pub pull: bool,
-    /// Take what steps have become from elsewhere: `type=registry,ref=NAME`, `type=local,src=FOLDER`, or the name of an image.
+    /// Take what steps have become from elsewhere: `type=registry,ref=NAME`, `type=local,src=FOLDER`, or the name of an image;
+    /// with `,mounts=true` also what lies in cache mounts that this machine does not have.
     #[arg(long, value_name = "SOURCE")]
     pub cache_from: Vec<String>,
-    /// Leave there what the build's steps have become: `type=registry,ref=NAME` or `type=local,dest=FOLDER`, and behind commas
-    /// `mode=max` (all steps, not only those of the image), `compression=gzip|zstd|none`, `ignore-error=true`.
+    /// Leave there what the build's steps have become: `type=registry,ref=NAME`, `type=local,dest=FOLDER`, or `type=inline` for
+    /// the image itself, and behind commas `mode=max` (the layers of all steps, not only those of the image), `mounts=true` (what
+    /// lies in cache mounts too), `skip=auto|off` (whether layers stay that are made faster than fetched),
+    /// `compression=gzip|zstd|none`, `ignore-error=true`.
     #[arg(long, value_name = "DESTINATION")]
     pub cache_to: Vec<String>,
     /// How much to optimize: `-O0` is what every plan needs, `-O1` all that does not show in the image, `-O2` all passes

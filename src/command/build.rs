@@ -1,7 +1,7 @@
 //! `build`: from inputs to an image, and to where it is wanted.
 
 mod annotation;
-mod cache;
+pub(super) mod cache;
 mod output;
 mod report;
 pub(super) mod surroundings;
@@ -9,9 +9,10 @@ pub(super) mod surroundings;
 use layercake_cache::KeyHasher;
 use layercake_compiler::plan::{Plan, Step};
 use layercake_executor::build::error::{Error, StepError};
+use layercake_executor::build::event::{Event, Finish};
+use layercake_executor::build::materialize;
 use layercake_executor::build::product::Product;
 use layercake_executor::build::site::{Bases, Site, Word};
-use layercake_executor::build::{event::Event, materialize};
 use layercake_executor::explain::recorder::Recorder;
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::reference::Reference;
@@ -19,6 +20,7 @@ use layercake_executor::registry;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::remote::export::Source;
+use layercake_executor::remote::{ahead, mounts};
 use layercake_executor::{namespace, op};
 
 use super::inputs::{self, Fetching, Inputs, Resolver};
@@ -67,12 +69,12 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let surroundings = surroundings::read(arguments, &settings, &store)?;
     let progress = Progress::new(plan, show, paint);
     let recorder = Recorder::default();
+    let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
+    let reuse = |step: &Step| inputs::reuse(&arguments.inputs, step);
     let listener = |event: Event<'_>| {
         recorder.event(event);
         progress.event(event);
     };
-    let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
-    let reuse = |step: &Step| inputs::reuse(&arguments.inputs, step);
     let site = Site {
         store: &store,
         bases: &bases,
@@ -88,7 +90,18 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         epoch,
         listener: &listener,
     };
-    let products = materialize(plan, &site);
+    let image = outputs.iter().find(|output| output.kind.is_image()).map(|output| output.packing(epoch));
+    let products = ahead::during(&cache::goods(&cache_targets, image), plan, &store, client.as_ref(), |done| {
+        let listener = |event: Event<'_>| {
+            listener(event);
+            if let Event::Finished { step, how: Finish::Done(took) } = event
+                && let Some(key) = recorder.key(step)
+            {
+                done(step, key, took);
+            }
+        };
+        materialize(plan, &Site { listener: &listener, ..site })
+    });
     let subject = inputs::subject(&arguments.inputs);
     let kept = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs, plan));
     // The image is no worse for it. Where there is none, that says enough.
@@ -98,15 +111,29 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     }
     let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
 
+    let keys = recorder.keys();
+    let source = Source { plan, products: &products, keys: &keys, image, epoch, store: &store, caches: &caches };
+    let is_inline = cache::is_inline(&cache_targets);
+    if is_inline && !outputs.iter().any(|output| output.kind.is_image()) {
+        streams::tell(&format!(
+            "{} there is no image that `--cache-to type=inline` could go into\n",
+            paint.yellow("note:")
+        ));
+    }
     let mut images = Vec::new();
     for output in &outputs {
-        let image = output.kind.is_image().then(|| output.assemble(arguments, plan, &products, &site)).transpose()?;
+        let cache = (is_inline && output.kind.is_image()).then(|| source.inline(output.packing(epoch))).transpose();
+        let cache = cache.map_err(|error| broken(&error.into()))?.map(|index| index.field());
+        let image =
+            output.kind.is_image().then(|| output.assemble(arguments, plan, &products, cache, &site)).transpose()?;
         output.put(plan, &products, image.as_ref(), &names, &site, client.as_ref(), paint)?;
         images.extend(image);
     }
-    let image = outputs.iter().find(|output| output.kind.is_image()).map(|output| output.packing(epoch));
-    let source = Source { plan, products: &products, keys: &recorder.keys(), image, store: &store, caches: &caches };
-    cache::put(&cache_targets, source, client.as_ref(), paint)?;
+    let mounts = || {
+        let was_done = |step| recorder.was_done(step);
+        mounts::of_plan(plan, &products, &was_done, &site).map_err(|error| broken(&error))
+    };
+    cache::put(&cache_targets, source, &mounts, client.as_ref(), paint)?;
     let mut named = names.clone();
     for name in outputs.iter().flat_map(|output| output.names(&names)) {
         if !named.contains(&name) {

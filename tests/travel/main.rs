@@ -5,15 +5,24 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod ahead;
 mod arguments;
+mod clones;
+mod hostile;
+mod inline;
 mod layout;
+mod least;
+mod mounts;
 mod outlines;
+mod predict;
 mod registry;
+mod skip;
 
 use std::path::Path;
 
 use support::Home;
-use support::home::{EPOCH, run};
+pub(crate) use support::home::EPOCH;
+use support::home::run;
 use support::ran::Built;
 
 /// Two stages; the second takes a file of the first.
@@ -44,12 +53,13 @@ pub(crate) fn build(home: &Home, arguments: &[&str]) -> Built {
     Built::of(run(command.args(arguments).env("SOURCE_DATE_EPOCH", EPOCH)))
 }
 
-/// The size of a folder's files.
+/// The size of a folder's files, as far as they stay while it is looked at.
 pub(crate) fn size(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).map(Iterator::flatten).into_iter().flatten();
-    let size = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {
-        found if found.is_dir() => size(&entry.path()),
-        found => found.len(),
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
     };
     entries.map(size).sum()
 }

@@ -49,7 +49,7 @@ pub enum Error {
     Registry(#[from] registry::error::Error),
     /// A cache from elsewhere cannot be used.
     #[error(transparent)]
-    Remote(#[from] remote::error::Error),
+    Remote(Box<remote::error::Error>),
     /// A file cannot be fetched.
     #[error(transparent)]
     Http(#[from] http::error::Error),
@@ -95,6 +95,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nobody has what a step is known to have made.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Remote(error) if matches!(**error, remote::error::Error::Gone))
+    }
+
+    /// Whether a cache has what is needed, and may not be asked for it.
+    pub(super) fn is_unasked(&self) -> bool {
+        matches!(self, Self::Remote(error) if matches!(**error, remote::error::Error::Unasked))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -170,6 +180,12 @@ fn scheme(path: &str) -> Option<&str> {
     let (scheme, _) = path.trim_start_matches('/').split_once(":/")?;
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_letter)).then_some(scheme)
+}
+
+impl From<remote::error::Error> for Error {
+    fn from(error: remote::error::Error) -> Self {
+        Self::Remote(Box::new(error))
+    }
 }
 
 impl From<git::Error> for Error {

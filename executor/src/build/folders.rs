@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use layercake_cache::{Digest, Store};
+use layercake_cache::{ContentId, Digest, Store};
 
 use super::error::Error;
 use super::event::{Event, Listener};
 use super::tree::{ImageLayer, Layer, Tree};
 use crate::image::descriptor::Descriptor;
 use crate::layer::{Contents, unpack};
-use crate::registry;
 use crate::remote::caches::Caches;
+use crate::{registry, remote};
 
 /// Brings a layer of an image into the store.
 pub type Fetch<'a> = &'a (dyn Fn(&Descriptor) -> Result<(), registry::error::Error> + Sync);
@@ -22,7 +22,7 @@ const UNPACKING: usize = 4;
 /// The folders of a tree's layers, topmost first, as an overlay wants them.
 ///
 /// # Errors
-/// If a layer cannot be had or unpacked.
+/// If a layer cannot be had or unpacked; [`remote::error::Error::Gone`] if nobody has what a step made.
 pub fn folders(
     tree: &Tree,
     store: &Store,
@@ -36,7 +36,7 @@ pub fn folders(
 /// The same where of the layers of the tree's image an outline will do.
 ///
 /// # Errors
-/// If a layer cannot be had or unpacked.
+/// As [`folders`].
 pub fn outlined(
     tree: &Tree,
     store: &Store,
@@ -55,6 +55,12 @@ fn with(
     fetch: Fetch<'_>,
     listener: Listener<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
+    let lacking = lacking(tree, store, caches);
+    if !lacking.is_empty() {
+        // All at once, so that their steps are done again in one go.
+        caches.give_up(lacking);
+        return Err(remote::error::Error::Gone.into());
+    }
     let layer = |layer: &ImageLayer| unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents };
     let image: Vec<unpack::Layer> = tree.image_layers().map(layer).collect();
     let fetch_one = |digest: &Digest| {
@@ -72,6 +78,15 @@ fn with(
         }
     }
     Ok(stacked(&lowest_first))
+}
+
+/// The folders of a tree that nobody has.
+pub(super) fn lacking(tree: &Tree, store: &Store, caches: &Caches<'_>) -> Vec<ContentId> {
+    let folders = tree.layers().iter().filter_map(|layer| match layer {
+        Layer::Change(change) => Some(change.folder),
+        Layer::Image(_) => None,
+    });
+    folders.filter(|folder| !store.has_folder(folder) && !caches.has_layer(folder)).collect()
 }
 
 /// Folders as an overlay wants them. One that lies on itself would be refused: the upper one shows everything that the lower

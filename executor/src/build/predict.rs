@@ -13,6 +13,7 @@ use layercake_compiler::plan::{Outlook, Plan, Step, StepId};
 
 use super::cancel::Cancel;
 use super::error::{Error, StepError};
+use super::folders::lacking;
 use super::key::Ingredients;
 use super::product::Product;
 use super::site::{Reuse, Site};
@@ -90,15 +91,23 @@ pub fn predict(plan: &Plan, site: &Site<'_>) -> Result<Vec<Prediction>, StepErro
         wanted.store(true, Ordering::Relaxed);
         Ok(())
     };
-    let site = Site { fetch: &fetch, listener: &|_| (), ..*site };
-    let mut walk = Walk { plan, site, wanted: &wanted, products: Vec::new(), made: HashMap::new() };
-    let predict = |step: &Step| {
-        let found = walk.step(step).map_err(|cause| StepError { step: step.id, cause: Box::new(cause) });
-        let (prediction, product) = found?;
-        walk.products.push(product);
-        Ok(prediction)
-    };
-    plan.steps.iter().map(predict).collect()
+    loop {
+        let known = site.caches.given_up();
+        let site = Site { fetch: &fetch, listener: &|_| (), ..*site };
+        let mut walk = Walk { plan, site, wanted: &wanted, products: Vec::new(), made: HashMap::new() };
+        let predict = |step: &Step| {
+            let found = walk.step(step).map_err(|cause| StepError { step: step.id, cause: Box::new(cause) });
+            let (prediction, product) = found?;
+            walk.products.push(product);
+            Ok(prediction)
+        };
+        let predictions: Result<Vec<Prediction>, StepError> = plan.steps.iter().map(predict).collect();
+        let is_gone = predictions.as_ref().is_err_and(|error| error.cause.is_gone());
+        // As a build begins again when a layer is needed that nobody has.
+        if walk.site.caches.given_up() == known || !(is_gone || predictions.is_ok()) {
+            return predictions;
+        }
+    }
 }
 
 /// The steps so far.
@@ -176,7 +185,7 @@ impl Walk<'_> {
         self.wanted.store(false, Ordering::Relaxed);
         let ingredients = match Action::find(step, inputs, &self.site, &Cancel::default()) {
             Ok((_, ingredients)) => ingredients,
-            Err(_) if self.wanted.load(Ordering::Relaxed) => {
+            Err(error) if self.wanted.load(Ordering::Relaxed) || error.is_unasked() => {
                 return Ok((self.unless_refused(step, Remark::NotFetched), Err(step.id)));
             }
             Err(error) => return Err(error),
@@ -190,7 +199,16 @@ impl Walk<'_> {
             let remark = Some(Remark::SameAs(same));
             return Ok((Prediction { remark, ..Prediction::hit(Some(ingredients)) }, Err(same)));
         }
+        self.need(step, inputs);
         Ok((self.miss(step, Some(ingredients)), Err(step.id)))
+    }
+
+    /// Notes which of the layers that a step works on nobody has.
+    fn need(&self, step: &Step, inputs: &[Product]) {
+        let is_apart = matches!(&step.operation, Operation::Copy(copy) if sees_only_sources(copy));
+        let trees = inputs.iter().skip(usize::from(is_apart)).filter_map(Product::tree);
+        let (store, caches) = (self.site.store, self.site.caches);
+        caches.give_up(trees.flat_map(|tree| lacking(tree, store, caches)));
     }
 
     /// Of a step whose key is not known. One that may not come from the cache is done whatever its key will be.

@@ -24,6 +24,16 @@ pub fn find(store: &Store, key: &ContentKey) -> Result<Option<Made>, StoreError>
     Ok(made.filter(|made| store.has_folder(&made.change.folder)))
 }
 
+/// How long what was made under this key took; `None` if it was not made here.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn took(store: &Store, key: &ContentKey) -> Result<Option<Duration>, StoreError> {
+    let record = store.record(key)?;
+    let took = record.and_then(|record| serde_json::from_slice::<Record>(&record).ok()).map(|record| record.took);
+    Ok(took.map(Duration::from_millis))
+}
+
 /// Remembers what was made, and how long that took.
 ///
 /// # Errors

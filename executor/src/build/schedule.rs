@@ -14,8 +14,8 @@ use layercake_compiler::plan::{Plan, Ready, StepId};
 /// products in the plan's order.
 ///
 /// At most `jobs` steps are under way at once. Among those that could start, the one with the longest `remaining` path does, as
-/// [`Ready`] says. After a failure no further step is started, `cancel` is called once, and the failure of the first step to
-/// fail is returned when those under way have ended.
+/// [`Ready`] says. After a failure no further step is started, `cancel` is called once with it, or with nothing where a step has
+/// panicked, and the failure of the first step to fail is returned when those under way have ended.
 ///
 /// # Errors
 /// Whatever `perform` fails with.
@@ -24,7 +24,7 @@ pub fn schedule<T, E>(
     jobs: usize,
     remaining: &[Duration],
     perform: impl Fn(StepId, Vec<T>) -> Result<T, E> + Sync,
-    cancel: impl Fn(),
+    cancel: impl Fn(Option<&E>),
 ) -> Result<Vec<T>, E>
 where
     T: Clone + Send,
@@ -61,7 +61,7 @@ where
             let (step, result) = results.recv().expect("the coordinator holds a sender itself");
             running -= 1;
             match result.unwrap_or_else(|panic| {
-                cancel();
+                cancel(None);
                 resume_unwind(panic)
             }) {
                 Ok(product) => {
@@ -69,8 +69,8 @@ where
                     ready.done(step);
                 }
                 Err(error) if failure.is_none() => {
+                    cancel(Some(&error));
                     failure = Some(error);
-                    cancel();
                 }
                 // What fails after the first failure fails because it was cancelled.
                 Err(_) => (),
@@ -119,7 +119,7 @@ mod tests {
         let plan = plan(&[&[], &[0], &[0], &[1, 2], &[3, 3]]);
         for jobs in [1, 8] {
             let sum = |step: StepId, inputs: Vec<u32>| Ok::<_, ()>(step.0 + inputs.iter().sum::<u32>());
-            assert_eq!(schedule(&plan, jobs, &[Duration::ZERO; 6], sum, || ()).unwrap(), [0, 1, 2, 6, 16]);
+            assert_eq!(schedule(&plan, jobs, &[Duration::ZERO; 6], sum, |_| ()).unwrap(), [0, 1, 2, 6, 16]);
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
             now.fetch_sub(1, Ordering::SeqCst);
             Ok::<_, ()>(())
         };
-        schedule(&plan, 2, &[Duration::ZERO; 6], perform, || ()).unwrap();
+        schedule(&plan, 2, &[Duration::ZERO; 6], perform, |_| ()).unwrap();
         assert_eq!(most.into_inner(), 2);
     }
 
@@ -146,7 +146,7 @@ mod tests {
             order.lock().unwrap().push(step.0);
             Ok::<_, ()>(())
         };
-        schedule(&plan, 1, &remaining, perform, || ()).unwrap();
+        schedule(&plan, 1, &remaining, perform, |_| ()).unwrap();
         assert_eq!(order.into_inner().unwrap(), [2, 4, 0, 3, 1]);
     }
 
@@ -158,7 +158,7 @@ mod tests {
             performed.fetch_add(1, Ordering::SeqCst);
             if step == StepId(1) { Err("one") } else { Ok(()) }
         };
-        let cancel = || {
+        let cancel = |_: Option<&&str>| {
             cancelled.fetch_add(1, Ordering::SeqCst);
         };
         assert_eq!(schedule(&plan, 1, &[Duration::ZERO; 6], perform, cancel), Err("one"));
@@ -173,7 +173,7 @@ mod tests {
             2,
             &[Duration::ZERO; 2],
             |_, _: Vec<()>| -> Result<(), ()> { panic!("a bug in a step") },
-            || (),
+            |_| (),
         );
     }
 }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::error::Error;
 use super::event::Listener;
 use super::folders::{Fetch, fetch_layer, folders, outlined};
+use super::product::Product;
 use super::tree::Tree;
 use crate::agent::Agent;
 use crate::cgroup;
@@ -193,17 +194,36 @@ impl Site<'_> {
     pub fn recall<T: DeserializeOwned>(&self, key: &ContentKey) -> Result<Option<T>, Error> {
         self.caches.note(key);
         let ours = self.store.record(key)?.and_then(|record| serde_json::from_slice(&record).ok());
-        let theirs = || self.caches.fact(key).and_then(|fact| serde_json::from_value(fact.clone()).ok());
+        let theirs = || self.caches.fact(key).and_then(|fact| serde_json::from_value(fact).ok());
         Ok(ours.or_else(|| if self.word == Word::Anybodys { theirs() } else { None }))
     }
 
-    /// Remembers what was found in a tree.
+    /// Remembers what was found in a tree. As long as a cache is believed it is not put into the store: what was looked for
+    /// there may be what the cache said of something else.
     ///
     /// # Errors
     /// If the store cannot be written.
     pub fn remember<T: Serialize>(&self, key: &ContentKey, found: &T) -> Result<(), Error> {
+        if self.word == Word::Anybodys && !self.caches.is_empty() {
+            self.caches.learn(key, serde_json::to_value(found).expect("names, texts and numbers are always JSON"));
+            return Ok(());
+        }
         let record = serde_json::to_vec(found).expect("names, texts and numbers are always JSON");
         Ok(self.store.put_record(key, &record)?)
+    }
+
+    /// Sees to it that what a step changed is in the store, wherever it is.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn bring(&self, product: &Product) -> Result<(), Error> {
+        let Product::Tree(tree, Some(made)) = product else { return Ok(()) };
+        let folders = self.folders(tree)?;
+        // A change set that changes nothing is a layer of the image, but none of the tree.
+        if !self.store.has_folder(&made.change.folder) {
+            self.caches.bring(self.store, &made.change, &folders, self.listener)?;
+        }
+        Ok(())
     }
 
     /// Brings the layers of a tree's image that are not here into the store.

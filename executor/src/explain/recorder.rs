@@ -31,12 +31,16 @@ impl Recorder {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Described { step, ingredients, reuse } => {
-                // A fetched file is known only once it has come.
-                let finish = None;
+                // One that was done may be looked up once more: for another step, the plan was begun again.
+                let finish =
+                    seen.get(&step).filter(|seen| seen.ingredients == *ingredients).and_then(|seen| seen.finish);
+                let finish = finish.filter(|finish| matches!(finish, Finish::Done(_)));
                 seen.insert(step, Seen { ingredients: ingredients.clone(), reuse, finish });
             }
             Event::Finished { step, how } => {
-                if let Some(seen) = seen.get_mut(&step) {
+                if let Some(seen) = seen.get_mut(&step)
+                    && !matches!((seen.finish, how), (Some(Finish::Done(_)), Finish::Cached))
+                {
                     seen.finish = Some(how);
                 }
             }
@@ -49,6 +53,20 @@ impl Recorder {
     pub fn keys(&self) -> BTreeMap<StepId, ContentKey> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.iter().map(|(step, seen)| (*step, seen.ingredients.key())).collect()
+    }
+
+    /// The key of a step, if that is known.
+    #[must_use]
+    pub fn key(&self, step: StepId) -> Option<ContentKey> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&step).map(|seen| seen.ingredients.key())
+    }
+
+    /// Whether a step was done, and not found in a cache.
+    #[must_use]
+    pub fn was_done(&self, step: StepId) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&step).is_some_and(|seen| matches!(seen.finish, Some(Finish::Done(_))))
     }
 
     /// Remembers the build, whether or not it came to its end. Writes nothing if it was as the last one.

@@ -129,7 +129,7 @@ impl<'a> Sources<'a> {
             let copy = self.copy;
             let owner = copy.owner.as_deref().filter(|owner| owner::is_named(owner));
             let owner = owner.map(|owner| owner::resolve(owner, tree)).transpose()?;
-            let mut lookout = Lookout::new(tree);
+            let mut lookout = Lookout::new(tree, Times::of(site.epoch));
             let mut copied = 0;
             // Linked, it is made apart.
             for taking in self.takings.iter().filter(|_| !copy.link) {

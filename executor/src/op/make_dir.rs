@@ -32,7 +32,7 @@ pub fn describe(
     let way = match operation.below {
         Below::Whole => None,
         Below::Way => Way::find(below, &whole.key(), site, |tree| {
-            let mut lookout = Lookout::new(tree);
+            let mut lookout = Lookout::new(tree, Times::of(site.epoch));
             lookout.make_dir(Path::new(&operation.path))?;
             let named = operation.owner.as_deref().filter(|owner| owner::is_named(owner));
             let owner = named.map(|_| owner_in(operation, tree)).transpose()?;

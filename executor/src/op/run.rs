@@ -7,6 +7,7 @@ mod mounts;
 
 pub use cause::Cause;
 pub use error::Error;
+pub use mounts::shared_name;
 
 use std::io::{self, Read};
 

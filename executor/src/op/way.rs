@@ -77,7 +77,12 @@ impl Way {
         site: &Site<'_>,
         look: impl FnOnce(&Root) -> Result<Option<Self>, Error>,
     ) -> Result<Option<Self>, Error> {
-        let key = KeyHasher::new("layercake way of a step 1").field(whole.to_string().as_bytes()).finish();
+        let times = match Times::of(site.epoch) {
+            Times::Ignored => String::new(),
+            Times::Before(epoch) => epoch.to_string(),
+        };
+        let mut key = KeyHasher::new("layercake way of a step 2");
+        let key = key.field(whole.to_string().as_bytes()).field(times.as_bytes()).finish();
         // Anybody's word will do: what is made is made on the way that it says, and is kept under that.
         if let Some(way) = (Site { word: Word::Anybodys, ..*site }).recall(&key)? {
             return Ok(way);

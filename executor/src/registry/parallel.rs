@@ -11,6 +11,11 @@ use crate::registry::error::Error;
 pub(crate) struct Halt(AtomicBool);
 
 impl Halt {
+    /// Work is to end.
+    pub(crate) fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// # Errors
     /// If the work is to end.
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -30,7 +35,7 @@ pub(crate) fn each<T: Sync>(
             && let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed))
         {
             if let Err(error) = work(item, &halt) {
-                halt.0.store(true, Ordering::Relaxed);
+                halt.stop();
                 let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                 if !matches!(error, Error::Stopped) {
                     failure.get_or_insert(error);

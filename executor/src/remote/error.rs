@@ -16,7 +16,7 @@ pub enum Error {
     Path(#[from] PathError),
     /// The registry did.
     #[error(transparent)]
-    Registry(#[from] registry::error::Error),
+    Registry(Box<registry::error::Error>),
     /// The layout is none, or is damaged.
     #[error(transparent)]
     Image(#[from] image::error::Error),
@@ -37,17 +37,39 @@ pub enum Error {
         /// The blob.
         layer: Digest,
     },
+    /// Only what is known is asked for, and no content.
+    #[error("a layer of the cache would have to be fetched")]
+    Unasked,
     /// The store does not have what was made, and no cache does.
     #[error("what a step has made is neither in the store nor in a cache")]
     Gone,
 }
 
+impl From<registry::error::Error> for Error {
+    fn from(error: registry::error::Error) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
+
 impl Error {
+    /// Whether it is the cache that fails, so that a build can go on without it; and not this machine.
+    #[must_use]
+    pub fn is_the_caches(&self) -> bool {
+        use registry::error::Error as Registry;
+        match self {
+            Self::Registry(error) => !matches!(**error, Registry::Full(_) | Registry::Store(_) | Registry::Stopped),
+            Self::Image(error) => error.fault() == Fault::Input,
+            Self::Store(StoreError::Digest { .. } | StoreError::Size { .. }) | Self::Offline(_) => true,
+            Self::Store(_) | Self::Path(_) | Self::Layer(_) | Self::Change(_) | Self::Lie { .. } => false,
+            Self::Gone | Self::Unasked => false,
+        }
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Store(_) | Self::Path(_) | Self::Gone => Fault::Environment,
+            Self::Store(_) | Self::Path(_) | Self::Gone | Self::Unasked => Fault::Environment,
             Self::Registry(error) => error.fault(),
             Self::Image(error) => error.fault(),
             Self::Layer(error) => error.fault(),
@@ -60,7 +82,7 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Offline(_) => Some("leave out `--cache-from`, or `--offline`".to_owned()),
+            Self::Offline(_) => Some("leave out `--cache-from` and `--cache-to`, or `--offline`".to_owned()),
             Self::Lie { cache, .. } => Some(format!("build without `--cache-from {cache}`, and make that cache anew")),
             _ => None,
         }

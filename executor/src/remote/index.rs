@@ -1,17 +1,18 @@
 //! [`Index`]: which layer came of which key, as the field of an image's configuration that makes the image a cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use layercake_cache::{ContentId, ContentKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::chunk;
 use crate::build::product::Made;
 use crate::image::config::ImageConfig;
 use crate::layer::blob::{LayerBlob, Options};
 
 /// The name of the field.
-const FIELD: &str = "layercake.cache";
+pub(crate) const FIELD: &str = "layercake.cache";
 
 /// The version of what the field holds. One of another version is as good as none.
 const VERSION: u32 = 1;
@@ -27,6 +28,8 @@ pub struct Index {
     pub outlines: BTreeMap<ContentId, LayerBlob>,
     /// What was found in trees, so that those that have the trees' ids alone can look up what is made from them.
     pub facts: BTreeMap<String, Value>,
+    /// What lies in cache mounts.
+    pub mounts: BTreeMap<String, chunk::Packed>,
 }
 
 /// A folder as a blob.
@@ -55,6 +58,8 @@ struct Written {
     facts: BTreeMap<String, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     outlines: Vec<(ContentId, LayerBlob)>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    mounts: BTreeMap<String, chunk::Packed>,
 }
 
 impl Index {
@@ -68,17 +73,26 @@ impl Index {
     #[must_use]
     pub fn of(config: &ImageConfig) -> Option<Self> {
         let written: Written = serde_json::from_value(config.other.get(FIELD)?.clone()).ok()?;
-        let Written { version, steps, layers, facts, outlines } = written;
+        let Written { version, steps, layers, outlines, facts, mounts } = written;
         let (layers, outlines) = (layers.into_iter().collect(), outlines.into_iter().collect());
-        (version == VERSION).then_some(Self { steps, layers, outlines, facts })
+        (version == VERSION).then_some(Self { steps, layers, outlines, facts, mounts })
+    }
+
+    /// All blobs that it leads to, each once.
+    #[must_use]
+    pub fn blobs(&self) -> Vec<&LayerBlob> {
+        let mounts = self.mounts.values().flat_map(|mount| std::iter::once(&mount.list).chain(&mount.packs));
+        let mut seen = HashSet::new();
+        let all = self.layers.values().map(|packed| &packed.blob).chain(self.outlines.values()).chain(mounts);
+        all.filter(|blob| seen.insert(blob.digest)).collect()
     }
 
     /// The field that makes an image a cache.
     #[must_use]
     pub fn field(&self) -> (String, Value) {
-        let Self { steps, layers, outlines, facts } = self.clone();
+        let Self { steps, layers, outlines, facts, mounts } = self.clone();
         let (layers, outlines) = (layers.into_iter().collect(), outlines.into_iter().collect());
-        let written = Written { version: VERSION, steps, layers, facts, outlines };
+        let written = Written { version: VERSION, steps, layers, outlines, facts, mounts };
         (FIELD.to_owned(), serde_json::to_value(written).expect("its keys are texts"))
     }
 }

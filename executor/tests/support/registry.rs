@@ -85,6 +85,23 @@ impl Registry {
         self.port
     }
 
+    /// Bytes of the bodies of the answers so far.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let length = |line: &str| {
+            let (_, rest) = line.split_once("] \"")?;
+            let (request, rest) = rest.split_once('"')?;
+            // What is said of a body that is only asked about is not sent.
+            if request.starts_with("HEAD ") { None } else { rest.split_whitespace().nth(1)?.parse::<u64>().ok() }
+        };
+        log.lines().filter_map(length).sum()
+    }
+
+    /// The folder that it keeps everything in.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.folder.path().join("storage")
+    }
+
     /// The requests that have been answered, as `METHOD PATH STATUS`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();

@@ -21,6 +21,7 @@ use layercake_executor::layer::blob::Options;
 use layercake_executor::layer::compress::Compression;
 use layercake_executor::registry::client::Client;
 use layercake_executor::unload;
+use serde_json::Value;
 
 use super::super::inputs::{host_platform, key_value};
 use super::super::registry::show;
@@ -136,12 +137,13 @@ impl Output {
         Options { compression: self.compression, epoch: epoch.filter(|_| self.times != Times::Kept) }
     }
 
-    /// Makes the image as this output wants it.
+    /// Makes the image as this output wants it, with the field that makes it a cache, if it is to be one.
     pub(super) fn assemble(
         &self,
         arguments: &Build,
         plan: &Plan,
         products: &Products,
+        cache: Option<(String, Value)>,
         site: &Site<'_>,
     ) -> Result<Assembled, Failure> {
         let mut annotations = Annotations::default();
@@ -164,6 +166,7 @@ impl Output {
             family: self.family,
             epoch: site.epoch,
             annotations,
+            cache,
         };
         assemble(plan, products, site, &assembly).map_err(|error| broken(&error))
     }

@@ -6,11 +6,10 @@ use layercake_executor::build::site::{Bases, Site, Word};
 use layercake_executor::build::{past, predict as executor};
 use layercake_executor::explain::explanation::{Explained, State, explain_predicted};
 use layercake_executor::explain::reason::Reason;
-use layercake_executor::remote::caches::Caches;
 use serde_json::{Value, json};
 
 use crate::arguments::inputs as arguments;
-use crate::command::build::{failed, surroundings};
+use crate::command::build::{cache, failed, surroundings};
 use crate::command::explain::text::{Tense, misses};
 use crate::command::explain::words::short;
 use crate::command::inputs::{self, Inputs, Resolver};
@@ -46,14 +45,16 @@ pub(super) fn predict(
 ) -> Result<Predicted, Failure> {
     let (plan, store) = (&compilation.plan, &resolver.store);
     let reuse = |step: &Step| inputs::reuse(arguments, step);
+    let caches =
+        cache::sources(&arguments.cache_from, store, resolver.client.as_ref(), &plan.platform, paint)?.unfetched();
     let jobs = arguments.jobs.unwrap_or(settings.jobs);
     let site = Site {
         store,
         bases,
         fetch: &|_| Ok(()),
         client: resolver.client.as_ref(),
-        caches: &Caches::default(),
-        word: Word::Ours,
+        caches: &caches,
+        word: Word::Anybodys,
         git: &inputs::git_client(arguments, store)?,
         contexts: &inputs.contexts,
         surroundings: &surroundings::unprepared(arguments, settings)?,

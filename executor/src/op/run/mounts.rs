@@ -19,6 +19,7 @@ use crate::op::copy::taken::Taken;
 use crate::op::copy::write::{Owner, Writer};
 use crate::op::input::Input;
 use crate::overlay::Overlay;
+use crate::remote::mounts as remote;
 use crate::root::Root;
 use crate::sandbox::{self, Access};
 
@@ -56,6 +57,20 @@ fn identity(product: &Product, path: &str, site: &Site<'_>) -> Result<String, Bu
     Ok(input.identity(&selected, &Taken::everything(path), site)?.to_string())
 }
 
+/// What the folder of a cache mount is called in the store; `None` for other mounts.
+///
+/// # Errors
+/// If what it begins with cannot be read.
+pub fn shared_name(mount: &Mount, inputs: &[Product], site: &Site<'_>) -> Result<Option<String>, BuildError> {
+    let MountKind::Cache { id, from, uid, gid, mode, .. } = &mount.kind else { return Ok(None) };
+    // As for BuildKit, caches that begin differently are different ones.
+    let filled = match from {
+        Some((input, source)) => format!("{} {source}", identity(&inputs[*input], source, site)?),
+        None => String::new(),
+    };
+    Ok(Some(format!("mount {id} {uid}:{gid} {mode:o} {filled}")))
+}
+
 /// Adds what the sandbox has to mount, and the variables that hold secrets.
 pub(super) fn open(
     mount: &Mount,
@@ -79,23 +94,20 @@ pub(super) fn open(
             };
             sandbox::MountKind::Tree { tree, source, access }
         }
-        MountKind::Cache { id, sharing, from, uid, gid, mode, read_only } => {
+        MountKind::Cache { sharing, from, uid, gid, mode: permissions, read_only, .. } => {
             let sharing = match sharing {
                 Sharing::Shared => Lock::Shared,
                 Sharing::Private => Lock::Private,
                 Sharing::Locked => Lock::Locked,
             };
-            // As for BuildKit, caches that begin differently are different ones.
-            let filled = match from {
-                Some((input, source)) => format!("{} {source}", identity(&inputs[*input], source, site)?),
-                None => String::new(),
-            };
-            let name = format!("mount {id} {uid}:{gid} {mode:o} {filled}");
+            let name = shared_name(mount, inputs, site)?.expect("it is a cache mount");
             let folder = site.store.shared_folder(&name, sharing, |path| {
-                if let Some((input, source)) = from {
+                if !remote::restore(&name, path, site)?
+                    && let Some((input, source)) = from
+                {
                     fill(path, &inputs[*input], source, site)?;
                 }
-                own(path, *uid, *gid, *mode)
+                own(path, *uid, *gid, *permissions)
             })?;
             let source = folder.path().to_owned();
             opened.shared.push(folder);

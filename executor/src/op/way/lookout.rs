@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
 
-use super::Way;
 use super::seen::Seen;
 use super::text::Text;
+use super::{Times, Way};
 use crate::op::copy::source::{Selected, Source};
 use crate::op::copy::write::WriteError;
 use crate::root::{LastLink, Root, kind};
@@ -20,6 +20,7 @@ use crate::tree::list;
 /// Looks where a step will look.
 pub struct Lookout<'a> {
     tree: &'a Root,
+    times: Times,
     seen: BTreeMap<PathBuf, Seen>,
     certainty: Certainty,
 }
@@ -36,8 +37,8 @@ enum Certainty {
 impl<'a> Lookout<'a> {
     /// One in the tree below a step.
     #[must_use]
-    pub fn new(tree: &'a Root) -> Self {
-        Self { tree, seen: BTreeMap::new(), certainty: Certainty::Fixed }
+    pub fn new(tree: &'a Root, times: Times) -> Self {
+        Self { tree, times, seen: BTreeMap::new(), certainty: Certainty::Fixed }
     }
 
     /// What has been seen, for a copy of as many things as were looked at. `None` if that is not all that it depends on.
@@ -133,7 +134,7 @@ impl<'a> Lookout<'a> {
     }
 
     fn note(&mut self, path: &Path, stat: Option<&Stat>) -> Result<(), WriteError> {
-        let seen = Seen::at(self.tree, path, stat).map_err(|error| failed(path, error))?;
+        let seen = Seen::at(self.tree, path, stat, self.times).map_err(|error| failed(path, error))?;
         self.seen.insert(path.to_owned(), seen);
         Ok(())
     }

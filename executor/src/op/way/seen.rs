@@ -39,8 +39,8 @@ pub(super) struct Folder {
     /// Names and values, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     xattrs: Vec<(CString, Vec<u8>)>,
-    /// When it was changed: seconds since 1970, and nanoseconds.
-    pub(super) modified: (i64, u32),
+    /// When it was changed, in whole seconds since 1970, as a layer has it.
+    pub(super) modified: i64,
 }
 
 impl Folder {
@@ -52,11 +52,11 @@ impl Folder {
 }
 
 impl Seen {
-    /// What stands at a path of `tree` that is free of links and has this status.
+    /// What stands at a path of `tree` that is free of links and has this status. Times that do not count become the latest one.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(super) fn at(tree: &Root, path: &Path, stat: Option<&Stat>) -> io::Result<Self> {
+    pub(super) fn at(tree: &Root, path: &Path, stat: Option<&Stat>, times: Times) -> io::Result<Self> {
         let Some(stat) = stat else { return Ok(Self::Nothing) };
         Ok(match kind(stat) {
             FileType::Symlink => Self::Link(Text::of(tree.link_target(path)?.as_os_str().as_bytes())),
@@ -65,8 +65,11 @@ impl Seen {
                 let attributes = Attributes::read(stat, xattr::Source::Open(folder.as_fd()))?;
                 let Attributes { mode, uid, gid, xattrs } = attributes;
                 let xattrs = xattrs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-                let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
-                Self::Folder(Folder { mode, uid, gid, xattrs, modified: (stat.st_mtime, nanoseconds) })
+                let modified = match times {
+                    Times::Before(epoch) => stat.st_mtime.min(epoch),
+                    Times::Ignored => stat.st_mtime,
+                };
+                Self::Folder(Folder { mode, uid, gid, xattrs, modified })
             }
             _ => Self::Other,
         })
@@ -90,8 +93,8 @@ impl Seen {
                 }
                 match times {
                     // The root is made anew for each step.
-                    Times::Before(epoch) if modified.0 < epoch && !path.as_os_str().is_empty() => {
-                        words.extend([" of ", &modified.0.to_string()]);
+                    Times::Before(epoch) if *modified < epoch && !path.as_os_str().is_empty() => {
+                        words.extend([" of ", &modified.to_string()]);
                     }
                     Times::Before(_) | Times::Ignored => {}
                 }

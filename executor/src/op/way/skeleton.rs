@@ -48,6 +48,6 @@ fn finish(path: &Path, folder: &Folder) -> Result<(), PathError> {
         xattr::set(&file, name, value).at("set an attribute of", path)?;
     }
     let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-    let last_modification = Timespec { tv_sec: folder.modified.0, tv_nsec: folder.modified.1.into() };
+    let last_modification = Timespec { tv_sec: folder.modified, tv_nsec: 0 };
     futimens(&file, &Timestamps { last_access, last_modification }).at("set the time of", path)
 }

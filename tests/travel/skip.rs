@@ -1,0 +1,55 @@
+//! Layers that are made faster than they are fetched.
+
+use super::machine;
+use crate::support::Home;
+use crate::support::home::run;
+use crate::support::ran::Built;
+use crate::support::registry::{PROGRAM, Registry};
+use crate::support::tools::available;
+
+const DOCKERFILE: &str = "FROM base\nCOPY large /large\nRUN sleep 0.5; echo slow > /slow\n";
+
+fn with_large() -> Option<Home> {
+    let home = machine()?;
+    let mut large = vec![0; 6 << 20];
+    // Nothing that can be compressed: a simple generator's numbers.
+    let mut state = 1_u64;
+    for word in large.chunks_exact_mut(8) {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        word.copy_from_slice(&(state ^ state >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    }
+    home.write("ctx/Dockerfile", DOCKERFILE).write("ctx/large", large);
+    Some(home)
+}
+
+#[test]
+fn a_layer_that_is_made_faster_stays() {
+    if !available(&[PROGRAM]) {
+        return;
+    }
+    let registry = Registry::open();
+    let name = format!("{}/team/app:cache", registry.host());
+    let to = |more: &str| format!("--cache-to=type=registry,ref={name},mode=max{more}");
+    let Some(one) = with_large() else { return };
+    let built = |home: &Home, argument: &str| {
+        run(home
+            .command(["build", "--progress=plain", "-t", "x", argument, "ctx"])
+            .env("SOURCE_DATE_EPOCH", super::EPOCH))
+        .ok()
+    };
+    let said = built(&one, &to(""));
+    assert!(said.stderr.contains("cache: 1 of 2 layers not sent"), "{}", said.stderr);
+    // Everything is known all the same; the copy is done where the image is made of it.
+    let two = with_large().unwrap();
+    let from = format!("--cache-from={name}");
+    let mut command = two.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
+    let found = Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH)));
+    assert_eq!(found.started, ["COPY large /large"]);
+    assert_eq!(found.digest, said.stdout.trim());
+    // Whoever wants all of it gets all of it.
+    let said = built(&one, &to(",skip=off"));
+    assert!(!said.stderr.contains("not sent"), "{}", said.stderr);
+    let three = with_large().unwrap();
+    let mut command = three.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
+    assert_eq!(Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH))).started, [""; 0]);
+}
