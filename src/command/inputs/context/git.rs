@@ -177,6 +177,7 @@ fn surroundings() -> Surroundings {
         agents: BTreeMap::new(),
         groups: None,
         cdi_folders: Vec::new(),
+        emulators: Vec::new(),
         allowed: Allowed::default(),
     }
 }
