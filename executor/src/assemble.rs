@@ -1,5 +1,7 @@
 //! Assembling an image of what a plan has become: layers, configuration, history, manifest.
 
+pub mod index;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -62,8 +62,10 @@ pub(super) fn predict(
         epoch: compilation.program.source_date_epoch,
         listener: &|_| (),
     };
-    let found = executor::predict(plan, &site).map_err(|error| failed(&error, plan, inputs, paint))?;
-    let (subject, known) = (inputs::subject(arguments), inputs::surroundings(inputs, plan));
+    let found = executor::predict(plan, &site)
+        .map_err(|error| failed(&error, plan, inputs.among(&plan.platform).into_iter(), inputs, paint))?;
+    let (subject, known) =
+        (inputs::subject(arguments, inputs.among(&plan.platform)), inputs::surroundings(inputs, plan));
     let explained = explain_predicted(store, &subject, plan, known, &found)?;
     let expected = |(step, prediction): (&Step, &executor::Prediction)| {
         let past = if prediction.outlook == Outlook::Given { None } else { past::of(store, step)? };
