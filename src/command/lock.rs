@@ -151,11 +151,14 @@ impl LockFile {
     /// # Errors
     /// If it has to have all of them and has not, or the Dockerfile demands something else of one.
     pub fn pin<'a>(&self, plans: impl Iterator<Item = &'a mut Plan>, paint: Paint) -> Result<(), Failure> {
-        let (mut absent, mut images) = (BTreeSet::new(), BTreeSet::new());
+        let (mut absent, mut images) = (Vec::new(), BTreeSet::new());
         for plan in plans {
             self.pin_one(plan, &mut absent, &mut images);
         }
-        self.check(&absent.iter().cloned().collect::<Vec<_>>())?;
+        // What several platforms lack alike is lacking once.
+        let mut seen = BTreeSet::new();
+        absent.retain(|what: &String| seen.insert(what.clone()));
+        self.check(&absent)?;
         let count = absent.len() + images.len();
         if count > 0 {
             let note = format!("`{}` lacks {count} of what this build needs; ", self.shown());
@@ -165,7 +168,7 @@ impl LockFile {
     }
 
     /// Holds a plan to it; adds what it does not have to `absent`, and those of it that are images to `images`.
-    fn pin_one(&self, plan: &mut Plan, absent: &mut BTreeSet<String>, images: &mut BTreeSet<String>) {
+    fn pin_one(&self, plan: &mut Plan, absent: &mut Vec<String>, images: &mut BTreeSet<String>) {
         for step in &mut plan.steps {
             let line = step.origin.line;
             let missing = match &mut step.operation {

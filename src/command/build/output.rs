@@ -10,7 +10,7 @@ use layercake_compiler::platform::Platform;
 use layercake_executor::assemble::index::index;
 use layercake_executor::assemble::{Assembled, Assembly, BaseLayers, assemble};
 use layercake_executor::build::site::Site;
-use layercake_executor::engine::Engine;
+use layercake_executor::engine::{Engine, Platforms};
 use layercake_executor::fault::reason;
 use layercake_executor::image::layout;
 use layercake_executor::image::local::Images;
@@ -151,6 +151,7 @@ impl Output {
                              the image for one platform"
                     .to_owned()
             }
+            Kind::Load(engine) if engine.holds_several() => return Ok(()),
             Kind::Load(engine) => format!(
                 "`--load` hands over the image for one platform, and not {} to {}",
                 platforms.len(),
@@ -229,8 +230,9 @@ impl Output {
                 let savings = [Saving { descriptor: image.descriptor.clone(), names }];
                 let write =
                     |out: &mut dyn Write| save::save(site.store, &savings, save::Format::Oci, &host_platform(), out);
+                let platforms = if members.len() > 1 { Platforms::Several } else { Platforms::One };
                 // Standard output is for the image's digest alone.
-                engine.load(write)?.iter().for_each(|line| tell(&format!("{}: {line}\n", engine.name())));
+                engine.load(platforms, write)?.iter().for_each(|line| tell(&format!("{}: {line}\n", engine.name())));
                 Ok(())
             }
             (Kind::Tar, _) => self.stream(|out| {
