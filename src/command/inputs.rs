@@ -299,7 +299,7 @@ pub fn host_platform() -> Platform {
 /// # Errors
 /// If it names none.
 pub fn platform_or_host(argument: Option<&str>) -> Result<Platform, Failure> {
-    argument.map_or_else(|| Ok(host_platform()), |text| text.parse().map_err(Failure::input))
+    argument.map_or_else(|| Ok(host_platform()), platforms::one)
 }
 
 /// The time of now, or of `SOURCE_DATE_EPOCH`, as RFC 3339.

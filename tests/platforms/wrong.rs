@@ -24,7 +24,7 @@ fn a_failure_names_its_platform() {
 fn what_is_no_platform_is_refused() {
     let home = Home::empty();
     home.write("ctx/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
-    for wrong in ["linux/amd64,linux", "linux/amd64,linux/arm64/v8/x", "linux/am$d64"] {
+    for wrong in ["linux/amd64,linucks", "linux/amd64,linux/arm64/v8/x", "linux/am$d64"] {
         let ran = home.layercake(["build", "--platform", wrong, "ctx"]).exits(2);
         assert!(ran.stderr.contains("is not a platform: expected `os/architecture[/variant]`"), "{}", ran.stderr);
         assert!(ran.stderr.contains("linux/amd64,linux/arm64,linux/arm/v7"), "{}", ran.stderr);

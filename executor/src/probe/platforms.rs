@@ -57,9 +57,9 @@ fn trial(store: &Path, emulator: &Emulator) -> Option<String> {
         let root = Overlay { lowers: vec![folder.to_owned()], upper: None };
         let spec = Spec { emulators: vec![emulator.clone()], ..Spec::new(root, vec!["/program".to_owned()]) };
         let standard = Standard { stdin: None, stdout: Stdio::null(), stderr: Stdio::null() };
-        match sandbox::start(&spec, standard).and_then(|running| running.wait()) {
+        match sandbox::start(&spec, standard).and_then(sandbox::Running::wait) {
             Ok(_) => Ok(()),
-            Err(Error::Failure(Failure::Foreign { lack: Lack::Registration { reason, .. }, .. })) => Err(reason),
+            Err(Error::Failure(Failure::Foreign { lack: Lack::Registration { reason, .. }, .. })) => Err(reason.into()),
             Err(error) => Err(error.to_string()),
         }
     };

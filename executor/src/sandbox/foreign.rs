@@ -58,13 +58,13 @@ pub enum Lack {
     /// There is no emulator.
     Emulator,
     /// The machine has a handler that does not help: its interpreter is not in the tree.
-    Interpreter(PathBuf),
+    Interpreter(Box<Path>),
     /// The emulator cannot be registered.
     Registration {
         /// Where it lies.
-        emulator: PathBuf,
+        emulator: Box<Path>,
         /// Why not.
-        reason: String,
+        reason: Box<str>,
     },
 }
 
@@ -91,7 +91,7 @@ impl Foreign {
                 program: mount::open_place(&emulator.path).at("open the emulator", &emulator.path)?,
                 process: mount::open_place(Path::new("/proc/self")).doing("find this process in `/proc`")?,
             }),
-            (Some(handler), None) => Way::Not(Lack::Interpreter(handler.interpreter)),
+            (Some(handler), None) => Way::Not(Lack::Interpreter(handler.interpreter.into())),
             (None, None) => Way::Not(Lack::Emulator),
         };
         Ok(Some(Self { architecture, way }))
@@ -105,7 +105,9 @@ impl Foreign {
             Way::Not(lack) => lack,
             Way::Emulated(prepared) => match prepared.register() {
                 Ok(()) => Lack::Emulator,
-                Err(failure) => Lack::Registration { emulator: prepared.emulator.path, reason: failure.to_string() },
+                Err(failure) => {
+                    Lack::Registration { emulator: prepared.emulator.path.into(), reason: failure.to_string().into() }
+                }
             },
         };
         Refused { architecture: self.architecture, lack }
