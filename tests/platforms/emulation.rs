@@ -166,6 +166,21 @@ fn what_the_machine_has_registered_is_used() {
 }
 
 #[test]
+fn what_is_registered_by_its_path_has_to_be_in_the_tree() {
+    let Some(home) = Home::with_platforms() else { return };
+    let line = fs::read_to_string(format!("/usr/lib/binfmt.d/qemu-{}.conf", FOREIGN.1));
+    let Ok(line) = line else { return tools::skip("qemu's registration (package qemu-user-static)") };
+    let (head, _) = line.split_at(line.find("/usr/").unwrap());
+    home.write("registration", format!("{head}/bin/emulator:O"));
+    let machine = format!("{}\ncat registration > {BINFMT}/register\n{}", own_binfmt(), no_emulator());
+    let ran = build_after(&home, &machine, "FROM base\nRUN uname -m\n").exits(3);
+    assert!(ran.stderr.contains("it would have `/bin/emulator` run it, which is not in the tree"), "{}", ran.stderr);
+    fs::copy(emulator(), home.path("work/ctx/emulator")).unwrap();
+    let ran = build_after(&home, &machine, "FROM base\nCOPY emulator /bin/\nRUN uname -m\n").ok();
+    assert!(ran.stderr.contains(&format!("| {}\n", FOREIGN.1)), "{}", ran.stderr);
+}
+
+#[test]
 fn where_it_cannot_be_registered_it_is_said_why() {
     let Some(home) = Home::with_platforms() else { return };
     let machine = format!("{}\necho 0 > /proc/sys/user/max_user_namespaces", own_binfmt());

@@ -123,11 +123,17 @@ pub(super) struct Refused {
 impl Refused {
     /// The failure to run a program, told by what is behind it.
     pub(super) fn explain(self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Program { program, errno } if Errno::from_raw_os_error(errno) == Errno::NOEXEC => {
-                Failure::Foreign { program, architecture: self.architecture, lack: self.lack }
-            }
-            other => other,
+        let Failure::Program { program, errno } = failure else { return failure };
+        let is_meant = match Errno::from_raw_os_error(errno) {
+            Errno::NOEXEC => true,
+            // It is not the program that is missing.
+            Errno::NOENT => matches!(self.lack, Lack::Interpreter(_)),
+            _ => false,
+        };
+        if is_meant {
+            Failure::Foreign { program, architecture: self.architecture, lack: self.lack }
+        } else {
+            Failure::Program { program, errno }
         }
     }
 }
