@@ -123,6 +123,12 @@ pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// The variables that name proxies; programs read them in capitals or not.
 pub const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
+/// Where the shell looks for programs.
+#[must_use]
+pub fn program_folders() -> Vec<PathBuf> {
+    env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
+}
+
 /// The proxies that the environment names, in both spellings, as Docker hands them to every `RUN`.
 #[must_use]
 pub fn proxies() -> Vec<(String, String)> {

@@ -97,7 +97,7 @@ mod tests {
     fn worth(took: [Option<u64>; 3]) -> Worth {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
-        let make_dir = MakeDir { path: "/a".to_owned(), owner: None };
+        let make_dir = MakeDir { path: "/a".to_owned(), owner: None, below: Below::default() };
         let http =
             || layercake_compiler::operation::Http { url: String::new(), filename: "f".to_owned(), checksum: None };
         let operations = [Operation::MakeDir(make_dir), Operation::Http(http()), Operation::Http(http())];
