@@ -173,7 +173,10 @@ pub enum Error {
         found: Digest,
     },
     /// The disk is full.
-    #[error("no room is left for `{0}` in the store; free some, for instance with `layercake prune`")]
+    #[error(
+        "no room is left for `{0}` in the store; make room on its disk, or choose another with `LAYERCAKE_HOME`: what has \
+         come stays, and the next attempt goes on from there"
+    )]
     Full(Digest),
     /// The store's.
     #[error(transparent)]
