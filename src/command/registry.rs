@@ -25,12 +25,12 @@ const HUB: &str = "docker.io";
 /// A client with these settings.
 #[must_use]
 pub fn client(settings: &Settings) -> Client {
-    let insecure = settings.registries.iter().filter(|(_, registry)| registry.insecure).map(|(host, _)| host.clone());
     let credentials = std::iter::once(settings.docker_config.join("config.json")).chain(settings.auth_files.clone());
     Client::new(RegistrySettings {
         user_agent: concat!("layercake/", env!("CARGO_PKG_VERSION")).to_owned(),
         proxies: settings.proxies.clone(),
-        insecure: insecure.collect(),
+        registries: settings.registries.clone(),
+        neighbours: settings.neighbours.clone(),
         certificates: settings.certificates.clone(),
         credentials: credentials.collect(),
         connect_timeout: Duration::from_secs(15),

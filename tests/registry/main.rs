@@ -5,6 +5,9 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod faults;
+mod faulty;
+
 use serde_json::Value;
 
 use support::Home;

@@ -180,10 +180,10 @@ fn obstacle(host: &str, why: &Obstacle) -> String {
         Obstacle::Name => format!("no such host: the name of `{host}` cannot be resolved"),
         Obstacle::Refused => format!("connection refused by `{host}`"),
         Obstacle::Silence => format!("`{host}` does not answer (i/o timeout)"),
-        Obstacle::Tls(text) if text.starts_with("invalid peer certificate") => {
-            format!("tls: failed to verify certificate of `{host}`: {text}")
+        Obstacle::Tls(problem) if problem.is_the_certificates() => {
+            format!("tls: failed to verify certificate of `{host}`: {problem}")
         }
-        Obstacle::Tls(text) => format!("tls: no secure connection to `{host}` can be made: {text}"),
+        Obstacle::Tls(problem) => format!("tls: no secure connection to `{host}` can be made: {problem}"),
         Obstacle::Proxy(text) => format!("proxyconnect: the proxy on the way to `{host}` is of no use: {text}"),
         Obstacle::Other(text) => format!("cannot connect to `{host}`: {text}"),
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ureq::http::header::AUTHORIZATION;
+use ureq::http::header::{AUTHORIZATION, HeaderName};
 use ureq::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use crate::registry::auth::{Access, Authenticator, Errand, Relearned, Scope};
@@ -15,6 +15,7 @@ use crate::registry::login;
 use crate::registry::repository::Repository;
 use crate::registry::response::refusal;
 use crate::registry::retry::Attempts;
+use crate::registry::routes::Routes;
 use crate::registry::settings::Settings;
 use crate::registry::transport::{Content, Incoming, Matter, Outgoing, Transport};
 use crate::registry::uri::same_server;
@@ -23,6 +24,7 @@ use crate::registry::uri::same_server;
 pub struct Client {
     pub(crate) settings: Arc<Settings>,
     pub(crate) transport: Transport,
+    pub(crate) routes: Routes,
     endpoints: Endpoints,
     authenticator: Authenticator,
 }
@@ -67,6 +69,7 @@ impl Client {
         let settings = Arc::new(settings);
         Self {
             transport: Transport::new(settings.clone()),
+            routes: Routes::new(settings.clone()),
             endpoints: Endpoints::default(),
             authenticator: Authenticator::new(settings.clone()),
             settings,
@@ -82,6 +85,7 @@ impl Client {
         let trial = Self {
             settings: self.settings.clone(),
             transport: Transport::new(self.settings.clone()),
+            routes: Routes::new(self.settings.clone()),
             endpoints: Endpoints::default(),
             authenticator: Authenticator::trying(self.settings.clone(), credential),
         };
@@ -133,7 +137,8 @@ impl Client {
     /// [`Client::send`] without second attempts, except that a registry may ask for credentials first.
     pub(crate) fn send_once(&self, call: &Call<'_>) -> Result<Incoming, Error> {
         let host = &call.repository.host;
-        let endpoint = self.endpoints.find(host, &self.settings, &self.transport)?;
+        let way = self.routes.way(call.repository)?;
+        let endpoint = self.endpoints.find(host, &way, &self.transport)?;
         let own = match call.target {
             Target::Path(path) => endpoint.uri(&format!("/v2/{}/{path}", call.repository.path))?,
             Target::Root | Target::Address(_) => endpoint.uri("/v2/")?,
@@ -142,12 +147,20 @@ impl Client {
         let scopes = call.scopes();
         let errand = Errand { host, endpoint: &endpoint, scopes: &scopes, what: call.what };
         let doing = format!("{} `{}`", call.doing, call.what);
+        let elsewhere = way.elsewhere();
         let mut challenged = false;
         loop {
             let mut headers = call.headers.clone();
             // An upload may go to another server, which knows who sent it there.
-            let value =
-                if same_server(&uri, &own) { self.authenticator.header(errand, &self.transport)? } else { None };
+            let is_own = same_server(&uri, &own);
+            let value = if is_own { self.authenticator.header(errand, &self.transport)? } else { None };
+            if is_own {
+                for (name, value) in &way.headers {
+                    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+                        headers.append(name, value);
+                    }
+                }
+            }
             if let Some(mut value) = value.as_ref().and_then(|value| HeaderValue::try_from(value).ok()) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
@@ -157,7 +170,7 @@ impl Client {
                 uri: uri.clone(),
                 headers,
                 body: call.body,
-                verification: endpoint.verification,
+                way: if is_own { &way } else { &elsewhere },
                 matter: Matter::Registry,
                 doing: &doing,
             })?;

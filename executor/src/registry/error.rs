@@ -1,5 +1,7 @@
 //! What can go wrong between here and a registry.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use layercake_cache::{Digest, Error as StoreError};
@@ -9,12 +11,13 @@ use crate::fault::Fault;
 use crate::image::document::DocumentError;
 use crate::image::error::Error as ImageError;
 use crate::registry::credentials::CredentialError;
+use crate::registry::tls::TlsProblem;
 
 /// A failure of pulling, pushing or logging in.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection.
-    #[error("cannot reach the registry `{host}`: {why}{}", offline(why))]
+    #[error("cannot reach the registry `{host}`: {why}; {}", way_out(why, host))]
     Unreachable {
         /// The server.
         host: String,
@@ -75,7 +78,8 @@ pub enum Error {
     },
     /// Too many requests.
     #[error(
-        "`{host}` refuses more requests for now (rate limit){}; wait, or use `layercake login` for a higher limit{}",
+        "`{host}` refuses more requests for now (rate limit{}){}; wait, or use `layercake login {host}` for a higher limit{}",
+        allowance.map(|allowance| format!(" of {allowance}")).unwrap_or_default(),
         retry_after(after),
         detail(message)
     )]
@@ -84,6 +88,8 @@ pub enum Error {
         host: String,
         /// How long it wants to be left alone.
         after: Option<Duration>,
+        /// How much it allows, if it says so.
+        allowance: Option<Allowance>,
         /// The registry's words.
         message: String,
     },
@@ -94,6 +100,8 @@ pub enum Error {
         host: String,
         /// The HTTP status.
         status: u16,
+        /// How long it wants to be left alone.
+        after: Option<Duration>,
         /// What was being done.
         doing: String,
         /// The registry's words.
@@ -195,9 +203,45 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file about registries that cannot be used.
+    #[error("`{}` is not right: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the key or the place.
+        problem: String,
+    },
+    /// A registry that is not to be asked here.
+    #[error("`{what}` is blocked by `{}`; change it there, or name another registry", by.display())]
+    Blocked {
+        /// The repository.
+        what: String,
+        /// The file that says so.
+        by: PathBuf,
+    },
     /// Another blob's failure stopped this one. Never seen from outside.
     #[error("stopped")]
     Stopped,
+}
+
+/// How many requests a registry allows in which time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many.
+    pub requests: u64,
+    /// In which time.
+    pub window: Option<Duration>,
+}
+
+impl fmt::Display for Allowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests", self.requests)?;
+        match self.window.map(|window| window.as_secs()) {
+            Some(seconds) if seconds > 0 && seconds % 3600 == 0 => write!(f, " in {} h", seconds / 3600),
+            Some(seconds) => write!(f, " in {seconds} s"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Whether credentials were given.
@@ -223,7 +267,7 @@ pub enum Obstacle {
     Silence,
     /// No secure connection.
     #[error("no secure connection can be made: {0}")]
-    Tls(String),
+    Tls(TlsProblem),
     /// The proxy does not want to.
     #[error("the proxy refused: {0}")]
     Proxy(String),
@@ -238,7 +282,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NotFound { .. } | Self::NotFor { .. } | Self::Document { .. } | Self::Setting { .. } => Fault::Input,
-            Self::MissingLayer { .. } | Self::OtherDigest { .. } => Fault::Input,
+            Self::MissingLayer { .. } | Self::OtherDigest { .. } | Self::File { .. } => Fault::Input,
             Self::Image(error) => error.fault(),
             Self::Stopped => Fault::Bug,
             Self::Unreachable { .. }
@@ -251,6 +295,7 @@ impl Error {
             | Self::WrongDigest { .. }
             | Self::WrongSize { .. }
             | Self::TooLong { .. }
+            | Self::Blocked { .. }
             | Self::Full(_)
             | Self::Store(_)
             | Self::Credentials(_) => Fault::Environment,
@@ -259,12 +304,10 @@ impl Error {
 }
 
 /// What helps depends on what is in the way.
-fn offline(why: &Obstacle) -> &'static str {
+fn way_out(why: &Obstacle, host: &str) -> String {
     match why {
-        Obstacle::Tls(_) => {
-            "; add the registry's certificate authority to the system's, or list the registry as insecure in the settings"
-        }
-        _ => "; without a network, images come into the store by `layercake load` or `layercake import`",
+        Obstacle::Tls(problem) => problem.help(host),
+        _ => "without a network, images come into the store by `layercake load` or `layercake import`".to_owned(),
     }
 }
 

@@ -85,6 +85,11 @@ impl Registry {
         self.port
     }
 
+    /// Where it keeps everything.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.folder.path().join("storage")
+    }
+
     /// The requests that have been answered, as `METHOD PATH STATUS`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
