@@ -5,8 +5,13 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod authority;
 mod faults;
 mod faulty;
+mod mirrors;
+mod resumed;
+mod secured;
+mod wrong;
 
 use serde_json::Value;
 

@@ -151,7 +151,7 @@ impl Error {
             Self::Unreachable { why: Obstacle::Name, .. } => {
                 "check the spelling of the host, and whether this machine has a network and a name server"
             }
-            Self::Unreachable { why: Obstacle::Refused | Obstacle::Silence, .. } => {
+            Self::Unreachable { why: Obstacle::Refused | Obstacle::NoRoute | Obstacle::Silence, .. } => {
                 "check host and port, and whether a proxy is needed: `HTTP_PROXY` and `HTTPS_PROXY` name it"
             }
             Self::Unreachable { why: Obstacle::Tls(_), .. } => {
@@ -179,6 +179,7 @@ fn obstacle(host: &str, why: &Obstacle) -> String {
     match why {
         Obstacle::Name => format!("no such host: the name of `{host}` cannot be resolved"),
         Obstacle::Refused => format!("connection refused by `{host}`"),
+        Obstacle::NoRoute => format!("no route to host `{host}`"),
         Obstacle::Silence => format!("`{host}` does not answer (i/o timeout)"),
         Obstacle::Tls(problem) if problem.is_the_certificates() => {
             format!("tls: failed to verify certificate of `{host}`: {problem}")

@@ -265,6 +265,9 @@ pub enum Obstacle {
     /// There is no answer.
     #[error("it does not answer")]
     Silence,
+    /// No network, or none that leads there.
+    #[error("no way leads there (no route)")]
+    NoRoute,
     /// No secure connection.
     #[error("no secure connection can be made: {0}")]
     Tls(TlsProblem),

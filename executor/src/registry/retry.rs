@@ -74,7 +74,7 @@ impl Patience {
             Error::Broken { .. } | Error::RateLimited { .. } => Self::Much,
             Error::Server { status, .. } if *status != 501 => Self::Much,
             Error::Unexpected { problem, .. } if problem.starts_with("status 408") => Self::Much,
-            Error::Unreachable { why: Obstacle::Refused | Obstacle::Silence, .. } => Self::Little,
+            Error::Unreachable { why: Obstacle::Refused | Obstacle::NoRoute | Obstacle::Silence, .. } => Self::Little,
             // Another copy of the content may be whole.
             Error::WrongDigest { .. } | Error::WrongSize { .. } => Self::Little,
             _ => Self::None,
@@ -125,6 +125,7 @@ mod tests {
             server(501),
             Error::NotFound { host: host(), what: host(), message: host() },
             Error::Unreachable { host: host(), why: Obstacle::Tls(TlsProblem::NotSpoken) },
+            Error::Server { host: host(), status: 503, after, doing: host(), message: host() },
             Error::RateLimited { host: host(), after, allowance: None, message: host() },
         ] {
             assert!(Attempts::new(&settings, &crate::registry::event::ignore).failed(error).is_err());

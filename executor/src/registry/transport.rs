@@ -341,7 +341,7 @@ fn failure(outgoing: &Outgoing<'_>, error: ureq::Error) -> Error {
             use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
             match error.kind() {
                 ConnectionRefused => unreachable(Obstacle::Refused),
-                HostUnreachable | NetworkUnreachable | NetworkDown => unreachable(Obstacle::Silence),
+                HostUnreachable | NetworkUnreachable | NetworkDown => unreachable(Obstacle::NoRoute),
                 TimedOut => broken("nothing came for too long".to_owned()),
                 // The resolver's failures have no kind of their own.
                 _ if error.to_string().contains("failed to lookup address") => unreachable(Obstacle::Name),

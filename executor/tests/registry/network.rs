@@ -26,7 +26,7 @@ fn certificate(folder: &Path) -> Protocol {
     openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     openssl.args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.test", "-keyout"]);
     run(openssl.arg(&key).arg("-out").arg(&certificate));
-    Protocol::Https { certificate, key }
+    Protocol::Https { certificate, key, clients: None }
 }
 
 /// Settings that let a registry be reached in any way.
