@@ -23,6 +23,8 @@ use crate::registry::uri::{encode, join, with_query};
 
 /// Bytes of a chunk, unless the registry wants more. Some registries refuse larger ones.
 const CHUNK: u64 = 4 << 20;
+/// As often in a row is asked in vain how far an upload has come, before it is given up.
+const UNANSWERED: u32 = 2;
 /// As many uploads are given up before a registry's refusal is believed.
 const SPOILED: u32 = 2;
 /// How a registry says that it wants larger chunks.
@@ -63,6 +65,8 @@ struct Progress {
     begun: Option<Session>,
     /// Bytes that the registry has acknowledged.
     sent: u64,
+    /// How often in a row it was asked in vain how far it has come.
+    unanswered: u32,
     /// How many uploads were given up because what the registry had got was not right.
     spoiled: u32,
 }
@@ -86,7 +90,7 @@ impl Upload<'_> {
     /// Sees to it that the registry has the blob.
     pub(crate) fn run(&self) -> Result<(), Error> {
         let mut attempts = Attempts::new(&self.client.settings, self.events);
-        let mut progress = Progress { manner: Manner::Whole, begun: None, sent: 0, spoiled: 0 };
+        let mut progress = Progress { manner: Manner::Whole, begun: None, sent: 0, unanswered: 0, spoiled: 0 };
         let how = loop {
             self.halt.check()?;
             let before = progress.sent;
@@ -115,10 +119,17 @@ impl Upload<'_> {
             return Ok(if progress.begun.is_some() { How::Moved } else { How::Present });
         }
         let reached = match progress.begun.clone() {
-            Some(session) => self.reached(session)?,
+            Some(session) => {
+                // A registry that breaks down over the question is not asked it for ever.
+                progress.unanswered += 1;
+                if progress.unanswered > UNANSWERED {
+                    progress.begun = None;
+                }
+                self.reached(session)?
+            }
             None => None,
         };
-        progress.begun = None;
+        (progress.begun, progress.unanswered) = (None, 0);
         let (session, start) = match reached {
             Some(reached) => reached,
             None => match self.mount()? {

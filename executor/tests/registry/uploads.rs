@@ -107,7 +107,8 @@ fn an_upload_that_breaks_is_begun_again() {
     let (taken, broken) = (Taken::default(), AtomicUsize::new(0));
     let server = Server::start(move |request| match request.method.as_str() {
         _ if request.path == "/v2/" => Reply::status(200),
-        "HEAD" => Reply::status(404),
+        // It cannot say how far an upload has come.
+        "HEAD" | "GET" => Reply::status(404),
         "POST" => taken.begin(|number| format!("/u/{number}")),
         "PATCH" => {
             taken.append(request);
@@ -189,6 +190,18 @@ fn an_upload_in_chunks_that_breaks_goes_on_where_it_broke() {
     assert_eq!(chunks.len(), 4, "{chunks:?}");
     assert!(chunks[0].starts_with("0-") && chunks[1] == chunks[2], "the second is sent twice: {chunks:?}");
     assert_eq!(server.count("POST", "/v2/app/blobs/uploads/"), 3, "one for each blob, and one for smaller requests");
+}
+
+#[test]
+fn a_registry_that_breaks_down_over_the_question_how_far_it_is_gets_all_of_it_anew() {
+    let patches = AtomicUsize::new(0);
+    let server = chunked(move |request| {
+        let is_second = request.method == "PATCH" && patches.fetch_add(1, Ordering::Relaxed) == 1;
+        let is_question = request.method == "GET" && request.path.starts_with("/u/");
+        (is_second || is_question).then(|| Reply::status(500))
+    });
+    push_big(&server).unwrap();
+    assert_eq!(chunks(&server).len(), 5, "two, and all three again");
 }
 
 #[test]
