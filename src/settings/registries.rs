@@ -46,7 +46,9 @@ impl Place<'_> {
         }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
         if text.is_empty() || !text.bytes().all(allowed) {
-            return Err(wrong("is no host name with an optional port").help("write for instance `registry.example:5000`"));
+            return Err(
+                wrong("is no host name with an optional port").help("write for instance `registry.example:5000`")
+            );
         }
         Ok(text)
     }
@@ -62,7 +64,9 @@ impl Place<'_> {
 
     fn meant(self, section: file::Registry, origin: Origin) -> Result<Registry, Failure> {
         let security = match (section.http, section.insecure) {
-            (Some(true), Some(false)) => return Err(self.wrong("`http = true` and `insecure = false` exclude each other")),
+            (Some(true), Some(false)) => {
+                return Err(self.wrong("`http = true` and `insecure = false` exclude each other"));
+            }
             (Some(true), _) => Some(Security::Plain),
             (_, Some(true)) => Some(Security::Waived),
             (Some(false), _) | (_, Some(false)) => Some(Security::Verified),
@@ -106,7 +110,8 @@ mod tests {
 
     fn read(text: &str, origin: Origin) -> Result<BTreeMap<String, Registry>, String> {
         let file: file::File = toml::from_str(text).map_err(|error| error.to_string())?;
-        registries(file.registry, Path::new("/p/layercake.toml"), origin).map_err(|failure| failure.message().to_owned())
+        registries(file.registry, Path::new("/p/layercake.toml"), origin)
+            .map_err(|failure| failure.message().to_owned())
     }
 
     #[test]

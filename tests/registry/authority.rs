@@ -31,7 +31,18 @@ impl Authority {
         for (file, text) in [("config", CONFIG), ("index", ""), ("serial", "01\n")] {
             std::fs::write(authority.path(file), text).unwrap();
         }
-        authority.openssl(&["req", "-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"]);
+        authority.openssl(&[
+            "req",
+            "-x509",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=authority",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+        ]);
         authority
     }
 

@@ -47,7 +47,8 @@ fn registries_conf_names_mirrors_and_other_places() {
         home.write("../config/containers/registries.conf", text);
         home.layercake(["pull", "-q", name])
     };
-    let mirrored = format!("[[registry]]\nlocation = \"r.invalid\"\n[[registry.mirror]]\nlocation = \"{host}/copies\"\n");
+    let mirrored =
+        format!("[[registry]]\nlocation = \"r.invalid\"\n[[registry.mirror]]\nlocation = \"{host}/copies\"\n");
     assert_eq!(pull(&mirrored, "r.invalid/app:1").ok().stdout.trim(), digest);
     let moved = format!("[[registry]]\nprefix = \"*.invalid\"\nlocation = \"{host}/copies\"\n");
     assert_eq!(pull(&moved, "a.r.invalid/app:1").ok().stdout.trim(), digest);
@@ -61,7 +62,11 @@ fn registries_conf_names_mirrors_and_other_places() {
     assert_eq!(pull(&by_digest, &format!("r.invalid/app@{digest}")).ok().stdout.trim(), digest);
     pull(&by_digest, "r.invalid/app:1").exits(3);
     let blocked = pull("[[registry]]\nlocation = \"r.invalid\"\nblocked = true\n", "r.invalid/app:1").exits(3);
-    assert!(blocked.stderr.contains("`r.invalid/app` is blocked by") && blocked.stderr.contains("registries.conf"), "{}", blocked.stderr);
+    assert!(
+        blocked.stderr.contains("`r.invalid/app` is blocked by") && blocked.stderr.contains("registries.conf"),
+        "{}",
+        blocked.stderr
+    );
     let damaged = pull("[[registry]]\nlocation = 7\n", "r.invalid/app:1").exits(2);
     assert!(damaged.stderr.contains("registries.conf") && damaged.stderr.contains("location"), "{}", damaged.stderr);
     // A file that the environment names goes before both.
@@ -75,7 +80,10 @@ fn registries_conf_names_mirrors_and_other_places() {
 #[test]
 fn hosts_toml_names_mirrors() {
     let Some((mirror, digest)) = with("library/app:1") else { return };
-    let hosts = format!("server = \"https://registry-1.docker.io\"\n[host.\"http://{}\"]\ncapabilities = [\"pull\", \"resolve\"]\n", mirror.host());
+    let hosts = format!(
+        "server = \"https://registry-1.docker.io\"\n[host.\"http://{}\"]\ncapabilities = [\"pull\", \"resolve\"]\n",
+        mirror.host()
+    );
     for folder in ["docker.io", "_default"] {
         let home = Home::empty();
         home.write(&format!("../config/containerd/certs.d/{folder}/hosts.toml"), &hosts);
@@ -84,7 +92,11 @@ fn hosts_toml_names_mirrors() {
     let home = Home::empty();
     home.write("../config/containerd/certs.d/docker.io/hosts.toml", "[host.\"https://m/path\"]\n");
     let damaged = home.layercake(["pull", "app:1"]).exits(2);
-    assert!(damaged.stderr.contains("docker.io/hosts.toml") && damaged.stderr.contains("https://m/path"), "{}", damaged.stderr);
+    assert!(
+        damaged.stderr.contains("docker.io/hosts.toml") && damaged.stderr.contains("https://m/path"),
+        "{}",
+        damaged.stderr
+    );
     // Own settings go before it.
     home.write("layercake.toml", format!("[registry.\"docker.io\"]\nmirrors = [\"{}\"]\n", mirror.host()));
     assert_eq!(home.layercake(["pull", "-q", "app:1"]).ok().stdout.trim(), digest);
@@ -100,6 +112,10 @@ fn a_blocked_registry_is_not_pushed_to_either() {
     home.write("layercake.toml", format!("[registry.\"{}\"]\nblocked = true\n", registry.host()));
     let before = registry.requests().len();
     let refused = home.layercake(["push", &name]).exits(3);
-    assert!(refused.stderr.contains("is blocked by") && refused.stderr.contains("layercake.toml"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("is blocked by") && refused.stderr.contains("layercake.toml"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(registry.requests().len(), before);
 }

@@ -38,7 +38,10 @@ fn each_wrong_certificate_has_its_own_message() {
     let expired = refused(&old.host(), true);
     assert!(expired.contains("its certificate has expired on 2020-01-31"), "{expired}");
     let other = refused(&format!("localhost:{}", good.port()), true);
-    assert!(other.contains("is for `127.0.0.1`, `registry.test`") || other.contains("is for `registry.test`, `127.0.0.1`"), "{other}");
+    assert!(
+        other.contains("is for `127.0.0.1`, `registry.test`") || other.contains("is for `registry.test`, `127.0.0.1`"),
+        "{other}"
+    );
     assert_eq!(BTreeSet::from([unknown, expired, other]).len(), 3);
 }
 
@@ -55,7 +58,10 @@ fn an_authority_is_trusted_wherever_it_is_named() {
     let hosts = format!("server = \"https://{host}\"\nca = \"own.pem\"\n");
     let ways: [&[(&str, &str)]; 6] = [
         &[("ctx/ca.pem", &ca), ("layercake.toml", &format!("{section}ca = [\"ctx/ca.pem\"]\n"))],
-        &[("../config/layercake/ca.pem", &ca), ("../config/layercake/config.toml", &format!("{section}ca = \"ca.pem\"\n"))],
+        &[
+            ("../config/layercake/ca.pem", &ca),
+            ("../config/layercake/config.toml", &format!("{section}ca = \"ca.pem\"\n")),
+        ],
         &[(&format!("../config/containers/certs.d/{host}/ca.crt"), &ca)],
         &[(&format!("../config/docker/certs.d/{host}/ca.crt"), &ca)],
         &[
@@ -92,7 +98,11 @@ fn a_registry_may_want_to_know_its_clients() {
     assert!(stranger.stderr.contains("client certificate"), "{}", stranger.stderr);
     home.write("layercake.toml", format!("{trusting}{known}"));
     let project = home.layercake(["push", &name]).exits(2);
-    assert!(project.stderr.contains("`layercake.toml`") || project.stderr.contains("layercake.toml`"), "{}", project.stderr);
+    assert!(
+        project.stderr.contains("`layercake.toml`") || project.stderr.contains("layercake.toml`"),
+        "{}",
+        project.stderr
+    );
     assert!(project.stderr.contains("config.toml"), "{}", project.stderr);
     home.write("layercake.toml", "").write("../config/layercake/config.toml", format!("{trusting}{known}"));
     home.layercake(["push", &name]).ok();

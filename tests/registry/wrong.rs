@@ -123,10 +123,8 @@ fn documents_that_are_no_image() {
     };
     let old = named(2, &json!({"schemaVersion": 1, "fsLayers": [], "name": "app"}));
     assert!(old.contains("schema 1") && old.contains("push it again"), "{old}");
-    let chart = named(
-        2,
-        &with(|manifest| manifest["config"]["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json")),
-    );
+    let chart =
+        named(2, &with(|manifest| manifest["config"]["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json")));
     assert!(chart.contains("artifact") && chart.contains("helm"), "{chart}");
     let unknown = named(2, &with(|manifest| manifest["layers"][0]["mediaType"] = json!("application/x-lzip")));
     assert!(unknown.contains("`application/x-lzip`"), "{unknown}");
@@ -174,7 +172,8 @@ fn statuses_that_are_refusals() {
         refused(expected, move |_, request| {
             let body = format!(r#"{{"errors":[{{"code":"{code}","message":"said by the registry"}}]}}"#);
             let reply = Reply { status, ..Reply::ok(body) };
-            (request.path != "/v2/").then(|| reply.header("Retry-After", "3600").header("ratelimit-limit", "100;w=21600"))
+            (request.path != "/v2/")
+                .then(|| reply.header("Retry-After", "3600").header("ratelimit-limit", "100;w=21600"))
         })
     };
     let unauthorized = of(3, 401, "UNAUTHORIZED");

@@ -79,7 +79,7 @@ pub enum Error {
     /// Too many requests.
     #[error(
         "`{host}` refuses more requests for now (rate limit{}){}; wait, or use `layercake login {host}` for a higher limit{}",
-        allowance.map(|allowance| format!(" of {allowance}")).unwrap_or_default(),
+        allowance.as_ref().map(|allowance| format!(" of {allowance}")).unwrap_or_default(),
         retry_after(after),
         detail(message)
     )]
@@ -89,7 +89,7 @@ pub enum Error {
         /// How long it wants to be left alone.
         after: Option<Duration>,
         /// How much it allows, if it says so.
-        allowance: Option<Allowance>,
+        allowance: Option<Box<Allowance>>,
         /// The registry's words.
         message: String,
     },

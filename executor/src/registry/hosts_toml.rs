@@ -209,7 +209,11 @@ fn host(address: &str, text: HostText, folder: &Path) -> Result<Host, String> {
     let prefix = match (path, path.strip_prefix("v2").filter(|rest| rest.is_empty() || rest.starts_with('/'))) {
         ("", _) => String::new(),
         (_, Some(rest)) if text.override_path || rest.is_empty() => rest.trim_start_matches('/').to_owned(),
-        _ => return Err(wrong("has a path that is not below `/v2` with `override_path = true`, which is not possible here")),
+        _ => {
+            return Err(wrong(
+                "has a path that is not below `/v2` with `override_path = true`, which is not possible here",
+            ));
+        }
     };
     let capable = |of: &str| text.capabilities.as_ref().is_none_or(|list| list.iter().any(|one| one == of));
     let serves = match (capable("pull"), capable("resolve")) {
@@ -233,7 +237,8 @@ fn host(address: &str, text: HostText, folder: &Path) -> Result<Host, String> {
         Identity { certificate: file(certificate), key: file(key) }
     });
     let headers = text.header.into_iter();
-    let headers = headers.flat_map(|(name, values)| values.into_list().into_iter().map(move |value| (name.clone(), value)));
+    let headers =
+        headers.flat_map(|(name, values)| values.into_list().into_iter().map(move |value| (name.clone(), value)));
     let certificates = text.ca.into_list().into_iter().map(file).collect();
     Ok(Host { name, prefix, serves, way: HostWay { security, certificates, identity, headers: headers.collect() } })
 }
@@ -296,9 +301,12 @@ mod tests {
 
     #[test]
     fn folders_are_called_by_their_registries() {
-        for (folder, name) in
-            [("a.io", "a.io"), ("a.io:5000", "a.io:5000"), ("a.io_5000_", "a.io:5000"), ("index.docker.io", "docker.io")]
-        {
+        for (folder, name) in [
+            ("a.io", "a.io"),
+            ("a.io:5000", "a.io:5000"),
+            ("a.io_5000_", "a.io:5000"),
+            ("index.docker.io", "docker.io"),
+        ] {
             assert_eq!(namespace(folder), name);
         }
     }

@@ -144,7 +144,8 @@ impl RegistriesConf {
     pub(crate) fn places(&self, repository: &Repository, asked: Asked) -> Option<Vec<Repository>> {
         let name = repository.to_string();
         let (entry, length) = self.find(&name)?;
-        let place = |location: &str| Repository::parse(&format!("{}{}", location.trim_end_matches('/'), &name[length..]));
+        let place =
+            |location: &str| Repository::parse(&format!("{}{}", location.trim_end_matches('/'), &name[length..]));
         let serves = |mirror: &MirrorText| match mirror.pull_from_mirror {
             _ if entry.text.mirror_by_digest_only => Serves::Digests,
             PullFromMirror::All => Serves::Everything,
@@ -226,7 +227,11 @@ mod tests {
              [[registry.mirror]]\nlocation = 'example-mirror-1.local/mirrors/foo'\ninsecure = true\n\
              [[registry]]\nlocation = 'example.com'\n",
         );
-        let all = ["example-mirror-0.local/mirror-for-foo/image", "example-mirror-1.local/mirrors/foo/image", "internal.example.com/bar/image"];
+        let all = [
+            "example-mirror-0.local/mirror-for-foo/image",
+            "example-mirror-1.local/mirrors/foo/image",
+            "internal.example.com/bar/image",
+        ];
         assert_eq!(places(&conf, "example.com/foo/image", Asked::ByTag).unwrap(), all);
         assert_eq!(places(&conf, "example.com/food", Asked::ByTag).unwrap(), ["example.com/food"]);
         assert_eq!(places(&conf, "other.com/foo", Asked::ByTag), None);
@@ -260,7 +265,8 @@ mod tests {
 
     #[test]
     fn later_files_replace_prefixes_and_the_old_form_is_known() {
-        let mut conf = conf("[registries.insecure]\nregistries = ['old:5000']\n[registries.block]\nregistries = ['bad.io']\n");
+        let mut conf =
+            conf("[registries.insecure]\nregistries = ['old:5000']\n[registries.block]\nregistries = ['bad.io']\n");
         let name = |text: &str| Repository::parse(text).unwrap();
         assert!(conf.speaks_insecurely(&name("old:5000/x")));
         assert_eq!(conf.blocker(&name("bad.io/x")), Some("/r.conf".into()));

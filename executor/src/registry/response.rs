@@ -85,9 +85,12 @@ pub(crate) fn refusal(incoming: &mut Incoming, host: &str, what: &str, doing: &s
     match status {
         StatusCode::NOT_FOUND => Error::NotFound { host, what, message },
         StatusCode::FORBIDDEN => Error::Forbidden { host, what, message },
-        StatusCode::TOO_MANY_REQUESTS => {
-            Error::RateLimited { host, after: retry_after(incoming), allowance: allowance(incoming), message }
-        }
+        StatusCode::TOO_MANY_REQUESTS => Error::RateLimited {
+            host,
+            after: retry_after(incoming),
+            allowance: allowance(incoming).map(Box::new),
+            message,
+        },
         status if status.is_server_error() => {
             Error::Server { host, status: status.as_u16(), after: retry_after(incoming), doing, message }
         }

@@ -80,7 +80,8 @@ impl Routes {
             None => insecure()?.or(neighbour.security),
         };
         let folders = &self.settings.neighbours.certificate_folders;
-        let found = certificate_folder::read(folders.iter().chain(&self.settings.neighbours.hosts_folders), &place.host)?;
+        let found =
+            certificate_folder::read(folders.iter().chain(&self.settings.neighbours.hosts_folders), &place.host)?;
         let mut certificates = own.map(|own| own.certificates.clone()).unwrap_or_default();
         certificates.extend(neighbour.certificates);
         certificates.extend(found.certificates);

@@ -126,7 +126,8 @@ fn configuration(folder: &Path, port: u16, protection: &Protection, protocol: &P
     let tls = match protocol {
         Protocol::Http => String::new(),
         Protocol::Https { certificate, key, clients } => {
-            let clients = clients.as_ref().map(|authority| format!("    clientcas:\n      - {}\n", authority.display()));
+            let clients =
+                clients.as_ref().map(|authority| format!("    clientcas:\n      - {}\n", authority.display()));
             let (certificate, key) = (certificate.display(), key.display());
             format!("  tls:\n    certificate: {certificate}\n    key: {key}\n{}", clients.unwrap_or_default())
         }
