@@ -1,11 +1,12 @@
 //! Images from other places than their names say.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::support::Home;
 use crate::support::home::run;
-use crate::support::registry::{PROGRAM, Registry};
-use crate::support::tools::available;
+use crate::support::registry::{PROGRAM, Protection, Protocol, Registry};
+use crate::support::tools::{self, available};
 
 /// A registry that has an image under this name, and the image's digest.
 fn with(path: &str) -> Option<(Registry, String)> {
@@ -36,6 +37,37 @@ fn own_settings_name_mirrors() {
     other.write("ctx/layercake.toml", &section).write("ctx/Dockerfile", "FROM r.invalid/team/app:1\nENV A=1\n");
     other.build(["-t", "x", "ctx"]);
     assert_eq!(other.layers("x").len(), 1);
+}
+
+#[test]
+fn a_mirror_that_is_not_there_is_asked_once() {
+    let Some((mirror, digest)) = with("team/app:1") else { return };
+    let home = Home::empty();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    home.write(
+        "layercake.toml",
+        format!("[registry.\"r.invalid\"]\nmirrors = [\"{nobody}\", \"{}\"]\n", mirror.host()),
+    );
+    let pulled = home.layercake(["pull", "r.invalid/team/app:1"]).ok();
+    assert_eq!(pulled.stdout.trim(), digest);
+    assert_eq!(pulled.stderr.matches("could not help").count(), 1, "{}", pulled.stderr);
+}
+
+#[test]
+fn a_mirror_has_credentials_of_its_own() {
+    if !available(&[PROGRAM, "htpasswd"]) {
+        return;
+    }
+    let home = Home::empty();
+    home.write("users", tools::run(Command::new("htpasswd").args(["-Bbn", "ann", "wonder"])));
+    let mirror = Registry::start(&Protection::Basic(home.path("work/users")), &Protocol::Http);
+    let host = mirror.host();
+    home.layercake(["login", "-u", "ann", "-p", "wonder", &host]).ok();
+    home.write("ctx/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
+    home.build(["-t", &format!("{host}/app:1"), "ctx"]);
+    home.layercake(["push", &format!("{host}/app:1")]).ok();
+    home.write("layercake.toml", format!("[registry.\"r.invalid\"]\nmirrors = [\"{host}\"]\n"));
+    home.layercake(["pull", "r.invalid/app:1"]).ok();
 }
 
 #[test]

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::faults::assert_sound;
 use crate::support::Home;
 use crate::support::home::program;
 use crate::support::http::{Reply, Server};
 use crate::support::machine;
-use crate::support::tools;
+use crate::support::registry::{PROGRAM, Registry};
+use crate::support::tools::{self, available};
 use crate::wrong::Image;
 
 /// Bytes of the layer, and of what of it comes at first.
@@ -63,6 +65,37 @@ fn after_a_kill() {
     assert_eq!(ranges.last().unwrap(), &format!("bytes={FIRST}-"));
     assert!(partials().is_empty());
     assert_eq!(home.layercake(["images", "-q"]).ok().stdout.lines().count(), 1);
+}
+
+#[test]
+fn kills_at_any_moment_leave_a_store_that_is_right() {
+    if !available(&[PROGRAM]) {
+        return;
+    }
+    let (registry, source) = (Registry::open(), Home::empty());
+    for (number, length) in [3_000_000_u32, 200_000, 1_000_000].into_iter().enumerate() {
+        let noise: Vec<u8> = (0..length).flat_map(|word| word.wrapping_mul(0x9E37_79B9).to_le_bytes()).collect();
+        source.write(&format!("ctx/{number}"), noise);
+    }
+    source.write("ctx/Dockerfile", "FROM scratch\nCOPY 0 /\nCOPY 1 /\nCOPY 2 /\n");
+    let name = format!("{}/app:1", registry.host());
+    source.build(["-t", &name, "ctx"]);
+    let digest = source.layercake(["push", "-q", &name]).ok().stdout;
+    let home = Home::empty();
+    for milliseconds in [2, 5, 8, 10, 12, 15, 18, 20, 25, 30, 35, 40, 50] {
+        let mut command = home.command(["pull", &name]);
+        let mut pull = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_millis(milliseconds));
+        let _ = pull.kill();
+        pull.wait().unwrap();
+        assert_sound(&home);
+        if milliseconds % 10 == 0 {
+            fs::remove_dir_all(home.path("store/blobs")).ok();
+        }
+    }
+    assert_eq!(home.layercake(["pull", "-q", &name]).ok().stdout, digest);
+    assert_sound(&home);
+    assert_eq!(home.unfinished(), [""; 0]);
 }
 
 #[test]

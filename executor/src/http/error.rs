@@ -115,6 +115,10 @@ impl Error {
             ClientError::RateLimited { .. } => Self::Status { address, status: 429 },
             ClientError::Unexpected { host, problem, .. } => Self::Unexpected { address, host, problem },
             ClientError::Setting { setting, problem } => Self::Setting { setting, problem },
+            ClientError::File { path, problem } => Self::Setting {
+                setting: "of trusted certificates",
+                problem: format!("`{}`: {problem}", path.display()),
+            },
             other => Self::Unexpected { address, host: String::new(), problem: other.to_string() },
         }
     }

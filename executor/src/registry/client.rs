@@ -1,7 +1,8 @@
 //! [`Client`]: requests to registries, with authentication and second attempts.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ureq::http::header::{AUTHORIZATION, HeaderName};
 use ureq::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -11,7 +12,7 @@ use crate::registry::credentials::Credential;
 use crate::registry::endpoint::Endpoints;
 use crate::registry::error::Error;
 use crate::registry::event::{Events, ignore};
-use crate::registry::login;
+use crate::registry::login::{self, Kept};
 use crate::registry::repository::Repository;
 use crate::registry::response::refusal;
 use crate::registry::retry::Attempts;
@@ -27,6 +28,8 @@ pub struct Client {
     pub(crate) routes: Routes,
     endpoints: Endpoints,
     authenticator: Authenticator,
+    /// Mirrors that could not be reached.
+    lost: Mutex<HashSet<String>>,
 }
 
 /// A request to a registry.
@@ -72,15 +75,17 @@ impl Client {
             routes: Routes::new(settings.clone()),
             endpoints: Endpoints::default(),
             authenticator: Authenticator::new(settings.clone()),
+            lost: Mutex::default(),
             settings,
         }
     }
 
-    /// Tries a user's password out with a registry and keeps it in `file`, or with the helper that the file names.
+    /// Tries a user's password out with a registry and keeps it in `file`, or with the helper that the file names; says
+    /// which.
     ///
     /// # Errors
     /// If the registry refuses it or cannot be asked, or if it cannot be kept.
-    pub fn login(&self, host: &str, user: &str, password: &str, file: &Path) -> Result<(), Error> {
+    pub fn login(&self, host: &str, user: &str, password: &str, file: &Path) -> Result<Kept, Error> {
         let credential = Credential::Password { user: user.to_owned(), password: password.to_owned() };
         let trial = Self {
             settings: self.settings.clone(),
@@ -88,6 +93,7 @@ impl Client {
             routes: Routes::new(self.settings.clone()),
             endpoints: Endpoints::default(),
             authenticator: Authenticator::trying(self.settings.clone(), credential),
+            lost: Mutex::default(),
         };
         trial.check(host)?;
         Ok(login::store(file, host, user, password, self.settings.helper_timeout)?)
@@ -120,6 +126,16 @@ impl Client {
         };
         let mut incoming = self.send(&call, &ignore)?;
         if incoming.status.is_success() { Ok(()) } else { Err(call.refused(&mut incoming)) }
+    }
+
+    /// Whether a mirror could not be reached before.
+    pub(crate) fn is_lost(&self, mirror: &Repository) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(&mirror.host)
+    }
+
+    /// Takes note that a mirror cannot be reached.
+    pub(crate) fn lose(&self, mirror: &Repository) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(mirror.host.clone());
     }
 
     /// Sends a request, again where that may help. Answers about credentials, rates and the server's own troubles become

@@ -171,8 +171,15 @@ impl Client {
         let places = self.routes.places(repository, asked)?;
         let (own, mirrors) = places.split_last().expect("the repository itself is one of the places");
         for mirror in mirrors {
+            // A mirror that is not there is waited for once, not for every blob.
+            if self.is_lost(mirror) {
+                continue;
+            }
             match attempt(mirror) {
                 Err(error) if is_the_places(&error) => {
+                    if let Error::Unreachable { .. } = error {
+                        self.lose(mirror);
+                    }
                     events(Event::MirrorFailed { mirror: mirror.clone(), reason: error.to_string() });
                 }
                 result => return result,
@@ -188,7 +195,16 @@ fn asked(reference: &Reference) -> Asked {
 
 /// Whether a failure may be another at another place: not a full disk.
 fn is_the_places(error: &Error) -> bool {
-    !matches!(error, Error::Full(_) | Error::Store(_) | Error::Image(_) | Error::Stopped | Error::Credentials(_))
+    !matches!(
+        error,
+        Error::Full(_)
+            | Error::Store(_)
+            | Error::Image(_)
+            | Error::Stopped
+            | Error::Credentials(_)
+            | Error::File { .. }
+            | Error::Setting { .. }
+    )
 }
 
 /// The way from a name to an image's documents, at one place.
