@@ -90,6 +90,8 @@ fn the_environment_names_them() {
     let stranger = push("registry.test", &[("HTTPS_PROXY", &address)]).exits(3);
     assert!(stranger.stderr.contains("proxy refused") && stranger.stderr.contains("407"), "{}", stranger.stderr);
     assert!(!stranger.stderr.contains("pa%20ss"), "{}", stranger.stderr);
+    let other = push("registry.test", &[("HTTPS_PROXY", "socks5://me:secret@127.0.0.1:9")]).exits(2);
+    assert!(other.stderr.contains("`socks5://127.0.0.1:9` is a SOCKS proxy"), "{}", other.stderr);
     let nonsense = push("registry.test", &[("HTTPS_PROXY", "http://")]).exits(2);
     assert!(nonsense.stderr.contains("the proxy"), "{}", nonsense.stderr);
 }

@@ -188,9 +188,15 @@ impl Transport {
 
     fn config(&self, kind: &Kind) -> Result<Config, Error> {
         let proxy = match &kind.proxy {
+            // The library would leave out such a proxy, and go where nobody wants to be seen going.
+            Some(proxy) if proxy.starts_with("socks") => {
+                let problem =
+                    format!("`{}` is a SOCKS proxy; only those that speak HTTP can be used", bare_proxy(proxy));
+                return Err(Error::Setting { setting: "of the proxy", problem });
+            }
             Some(proxy) => Some(Proxy::new(proxy).map_err(|_| Error::Setting {
                 setting: "of the proxy",
-                problem: format!("`{proxy}` is not a proxy's address like `http://host:3128`"),
+                problem: format!("`{}` is not a proxy's address like `http://host:3128`", bare_proxy(proxy)),
             })?),
             None => None,
         };
@@ -243,6 +249,15 @@ impl Transport {
             all.extend(certificates(path)?);
         }
         Ok(self.roots.get_or_init(|| Arc::new(all)).clone())
+    }
+}
+
+/// A proxy's address without the password that it may hold.
+fn bare_proxy(proxy: &str) -> String {
+    match (proxy.split_once("://"), proxy.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => proxy.to_owned(),
     }
 }
 
