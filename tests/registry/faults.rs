@@ -194,6 +194,7 @@ fn every_pull_and_push_is_right_or_cleanly_refused() {
     assert_eq!(right + refused, count);
     let in_vain = reasons.iter().filter(|(_, rate, _)| *rate < 30).count();
     assert_eq!(in_vain, 0, "where no more than every sixth request goes wrong, going on leads to the end");
+    assert!(right > count * 3 / 4, "{right} of {count}");
 }
 
 #[test]

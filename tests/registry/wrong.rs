@@ -111,6 +111,10 @@ fn content_that_is_not_what_was_promised() {
     assert!(longer.contains("1004 bytes or more") && longer.contains("not 1000"), "{longer}");
     assert!(shorter.contains("ended too early"), "{shorter}");
     assert!(missing.contains("does not exist in `HOST`"), "{missing}");
+    assert!(
+        [&flipped, &longer, &shorter, &missing].iter().all(|text| text.contains("\nhelp: ")),
+        "each says what to do"
+    );
 }
 
 #[test]

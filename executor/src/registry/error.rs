@@ -306,6 +306,31 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What to do, where the message does not say it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let text = match self {
+            Self::Broken { .. } => "check the network and try again; what has come is not fetched again",
+            Self::Forbidden { host, .. } => {
+                return Some(format!(
+                    "ask its owner for the right, or use `layercake login {host}` with another account"
+                ));
+            }
+            Self::NotFound { .. } => "check the name and the tag",
+            Self::NotFor { .. } => "name one of them with `--platform`",
+            Self::Server { .. } => "try again later",
+            Self::WrongDigest { .. } | Self::WrongSize { .. } => {
+                "try again; if it stays so, the registry or a proxy on the way changes what it sends"
+            }
+            Self::TooLong { .. } => "check the name: what is there is no image",
+            Self::Unexpected { host, .. } => return Some(format!("check that `{host}` is a registry")),
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
 /// What helps depends on what is in the way.
 fn way_out(why: &Obstacle, host: &str) -> String {
     match why {
@@ -333,7 +358,7 @@ fn detail(message: &str) -> String {
 }
 
 fn retry_after(after: &Option<Duration>) -> String {
-    after.map(|after| format!(", for {} s", after.as_secs())).unwrap_or_default()
+    after.filter(|after| !after.is_zero()).map(|after| format!(", for {} s", after.as_secs())).unwrap_or_default()
 }
 
 fn platforms(available: &[Platform]) -> String {

@@ -89,9 +89,14 @@ impl Client {
             doing: "pushing",
         };
         let mut attempts = Attempts::new(&self.settings, events);
+        let mut doubted = false;
         loop {
             match self.put_manifest_once(&call, &descriptor.digest) {
                 Ok(()) => return Ok(()),
+                // It may have been damaged on the way, or the registry does not know yet what it has just been sent.
+                Err(Error::Unexpected { problem, .. }) if problem.starts_with("status 400") && !doubted => {
+                    doubted = true
+                }
                 // What has changed on the way is put in its place by the next attempt.
                 Err(error) => attempts.failed(error)?,
             }

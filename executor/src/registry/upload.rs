@@ -23,8 +23,6 @@ use crate::registry::uri::{encode, join, with_query};
 
 /// Bytes of a chunk, unless the registry wants more. Some registries refuse larger ones.
 const CHUNK: u64 = 4 << 20;
-/// As often in a row is asked in vain how far an upload has come, before it is given up.
-const UNANSWERED: u32 = 2;
 /// As many uploads are given up before a registry's refusal is believed.
 const SPOILED: u32 = 2;
 /// How a registry says that it wants larger chunks.
@@ -65,10 +63,22 @@ struct Progress {
     begun: Option<Session>,
     /// Bytes that the registry has acknowledged.
     sent: u64,
-    /// How often in a row it was asked in vain how far it has come.
-    unanswered: u32,
     /// How many uploads were given up because what the registry had got was not right.
     spoiled: u32,
+}
+
+/// What ends one attempt at a blob.
+enum Trouble {
+    /// The bytes did not arrive; the next attempt may go on with them.
+    Sending(Error),
+    /// A question was asked often enough.
+    Final(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
 }
 
 impl Progress {
@@ -90,13 +100,14 @@ impl Upload<'_> {
     /// Sees to it that the registry has the blob.
     pub(crate) fn run(&self) -> Result<(), Error> {
         let mut attempts = Attempts::new(&self.client.settings, self.events);
-        let mut progress = Progress { manner: Manner::Whole, begun: None, sent: 0, unanswered: 0, spoiled: 0 };
+        let mut progress = Progress { manner: Manner::Whole, begun: None, sent: 0, spoiled: 0 };
         let how = loop {
             self.halt.check()?;
             let before = progress.sent;
             match self.once(&mut progress) {
                 Ok(how) => break how,
-                Err(error) => {
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Sending(error)) => {
                     // The sender fails when its work is to end; that is no failure of the registry's.
                     self.halt.check()?;
                     if progress.sent > before {
@@ -113,23 +124,12 @@ impl Upload<'_> {
         Ok(())
     }
 
-    fn once(&self, progress: &mut Progress) -> Result<How, Error> {
+    fn once(&self, progress: &mut Progress) -> Result<How, Trouble> {
         if self.is_there()? {
             // Perhaps all of it had arrived, and only the answer had not.
             return Ok(if progress.begun.is_some() { How::Moved } else { How::Present });
         }
-        let reached = match progress.begun.clone() {
-            Some(session) => {
-                // A registry that breaks down over the question is not asked it for ever.
-                progress.unanswered += 1;
-                if progress.unanswered > UNANSWERED {
-                    progress.begun = None;
-                }
-                self.reached(session)?
-            }
-            None => None,
-        };
-        (progress.begun, progress.unanswered) = (None, 0);
+        let reached = progress.begun.take().and_then(|session| self.reached(session));
         let (session, start) = match reached {
             Some(reached) => reached,
             None => match self.mount()? {
@@ -145,11 +145,11 @@ impl Upload<'_> {
             },
         };
         progress.begun = Some(session.clone());
-        match progress.manner {
-            Manner::Whole => self.send_whole(&session)?,
-            Manner::Chunks => self.send_chunks(session, start, progress)?,
-        }
-        Ok(How::Moved)
+        let sent = match progress.manner {
+            Manner::Whole => self.send_whole(&session),
+            Manner::Chunks => self.send_chunks(session, start, progress),
+        };
+        sent.map(|()| How::Moved).map_err(Trouble::Sending)
     }
 
     fn fetch_if_absent(&self) -> Result<(), Error> {
@@ -163,19 +163,16 @@ impl Upload<'_> {
     /// How far an upload has come that was broken off; `None` if the registry cannot say, or what it has is of no use.
     ///
     /// Source: distribution-spec, "Pushing a blob in chunks".
-    fn reached(&self, session: Session) -> Result<Option<(Session, u64)>, Error> {
-        let incoming = self.client.send_once(&self.call(Method::GET, Target::Address(&session.address)));
-        let incoming = match incoming {
-            Ok(incoming) if incoming.status == StatusCode::NO_CONTENT => incoming,
-            Ok(_) | Err(Error::Forbidden { .. } | Error::Server { status: 501, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+    fn reached(&self, session: Session) -> Option<(Session, u64)> {
+        let asked = self.client.send(&self.call(Method::GET, Target::Address(&session.address)), self.events);
+        // Where it fails in any way, another upload may not.
+        let incoming = asked.ok().filter(|incoming| incoming.status == StatusCode::NO_CONTENT)?;
         // `0-0` is what registries say that have nothing.
         let last = incoming.header(RANGE).and_then(|range| range.rsplit('-').next()?.trim().parse::<u64>().ok());
         let start = last.filter(|last| *last > 0).map_or(0, |last| last + 1);
         let address = incoming.header(LOCATION).and_then(|location| join(&incoming.uri, location));
         let session = Session { address: address.unwrap_or(session.address), chunk: session.chunk };
-        Ok((start <= self.blob.size).then_some((session, start)))
+        (start <= self.blob.size).then_some((session, start))
     }
 
     fn call<'a>(&'a self, method: Method, target: Target<'a>) -> Call<'a> {
@@ -194,7 +191,7 @@ impl Upload<'_> {
 
     fn is_there(&self) -> Result<bool, Error> {
         let path = format!("blobs/{}", self.blob.digest);
-        Ok(self.client.send_once(&self.call(Method::HEAD, Target::Path(&path)))?.status == StatusCode::OK)
+        Ok(self.client.send(&self.call(Method::HEAD, Target::Path(&path)), self.events)?.status == StatusCode::OK)
     }
 
     /// Asks the registry to take the blob from another of its repositories, where one is known to have it.
@@ -205,7 +202,7 @@ impl Upload<'_> {
             let path =
                 format!("blobs/uploads/?mount={}&from={}", encode(&self.blob.digest.to_string()), encode(&from.path));
             let call = Call { also: Some(&from), ..self.call(Method::POST, Target::Path(&path)) };
-            match self.client.send_once(&call) {
+            match self.client.send(&call, self.events) {
                 Ok(incoming) if incoming.status == StatusCode::CREATED => return Ok(Mounting::Mounted(from)),
                 // The registry does not have it there, or does not mount: it wants the bytes.
                 Ok(incoming) if incoming.status == StatusCode::ACCEPTED => session = Some(self.session(&incoming)?),
@@ -219,7 +216,7 @@ impl Upload<'_> {
 
     fn begin(&self) -> Result<Session, Error> {
         let call = Call { body: Content::Bytes(b""), ..self.call(Method::POST, Target::Path("blobs/uploads/")) };
-        let mut incoming = self.client.send_once(&call)?;
+        let mut incoming = self.client.send(&call, self.events)?;
         if incoming.status == StatusCode::ACCEPTED { self.session(&incoming) } else { Err(call.refused(&mut incoming)) }
     }
 
