@@ -85,7 +85,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use layercake_compiler::oci::ContainerConfig;
-    use layercake_compiler::operation::MakeDir;
+    use layercake_compiler::operation::{Below, MakeDir};
     use layercake_compiler::plan::{Origin, PLAN_VERSION, PlannedImage, Step};
     use layercake_compiler::platform::Platform;
 
