@@ -16,6 +16,7 @@ const FORMATS: &str = "`table`, `json`, `table TEMPLATE`, or a Go template such 
 
 /// `layercake images`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Images {
     /// Only images of this name, which may have `*`, `?` and `[…]`.
     #[arg(value_name = "REPOSITORY[:TAG]")]

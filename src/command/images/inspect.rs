@@ -2,6 +2,7 @@
 
 use layercake_cache::Store;
 use layercake_executor::image::local::{Images, LocalImage, NamedImage};
+use layercake_executor::image::reference::Reference;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -115,7 +116,7 @@ fn document(image: &LocalImage, named: &[NamedImage], store: &Store) -> Value {
     let size = size(image);
     json!({
         "Id": image.descriptor.digest,
-        "RepoTags": names().filter(|name| name.tag().is_some()).map(|name| name.familiar()).collect::<Vec<_>>(),
+        "RepoTags": names().filter(|name| name.tag().is_some()).map(Reference::familiar).collect::<Vec<_>>(),
         "RepoDigests": digests,
         "Parent": "",
         "Comment": image.config.history.last().map_or("", |entry| entry.comment.as_str()),
