@@ -13,6 +13,7 @@ mod inputs;
 mod lock;
 mod publish;
 mod registry;
+mod store;
 mod transport;
 
 use clap::CommandFactory;
@@ -63,9 +64,9 @@ pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure
             output::result(&String::from_utf8_lossy(&page))
         }
         Command::Version(arguments) => version(&arguments),
-        Command::Du(_) => Err(Failure::not_built("`layercake du`")),
-        Command::Prune(_) => Err(Failure::not_built("`layercake prune`")),
-        Command::Verify(_) => Err(Failure::not_built("`layercake verify`")),
+        Command::Du(arguments) => store::du::run(&arguments),
+        Command::Prune(arguments) => store::prune::run(&arguments),
+        Command::Verify(arguments) => store::verify::run(&arguments),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Digester};
 use crate::error::{At, Error};
+use crate::part::touch;
 use crate::publish;
 use crate::store::Store;
 
@@ -50,7 +51,10 @@ impl Store {
     pub fn open_blob(&self, digest: &Digest) -> Result<Option<File>, Error> {
         let path = self.blob_path(digest);
         match File::open(&path) {
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => {
+                touch(&file);
+                Ok(Some(file))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).at("open", path),
         }

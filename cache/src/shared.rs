@@ -8,7 +8,12 @@ use rustix::io::Errno;
 
 use crate::error::{At, Error};
 use crate::id::to_hex;
+use crate::part::touch;
+use crate::publish;
 use crate::store::Store;
+
+/// The file that holds the name in clear, for those who list what there is.
+pub(crate) const NAME: &str = "name";
 
 /// Who may use a shared folder at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,9 @@ impl Store {
     ) -> Result<SharedFolder, E> {
         let all = self.root().join("shared").join(to_hex(blake3::hash(name.as_bytes()).as_bytes()));
         fs::create_dir_all(&all).at("create the folder", &all)?;
+        if !all.join(NAME).exists() {
+            publish::bytes(name.as_bytes(), &self.temporary()?, &all.join(NAME))?;
+        }
         let (number, lock) = match sharing {
             Sharing::Shared => (0, lock(&all, 0, FlockOperation::LockShared)?),
             Sharing::Locked => (0, lock(&all, 0, FlockOperation::LockExclusive)?),
@@ -79,6 +87,7 @@ impl Store {
 fn lock_file(all: &Path, number: u32) -> Result<(File, PathBuf), Error> {
     let path = all.join(format!("{number}.lock"));
     let file = File::options().create(true).append(true).open(&path).at("open", &path)?;
+    touch(&file);
     Ok((file, path))
 }
 

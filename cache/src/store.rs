@@ -11,10 +11,13 @@
 //! tmp/…                   what is not finished; of no use once its maker is gone
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::{At, Error};
 use crate::scratch::{self, Scratch};
@@ -22,12 +25,15 @@ use crate::scratch::{self, Scratch};
 /// What the file `format` holds.
 const FORMAT: &str = "layercake store 1\n";
 
-/// A store: plain files below one folder. Any number of processes may have it open; readers take no lock.
+/// A store: plain files below one folder. Any number of processes may have it open. What they do needs no lock; but they hold one
+/// together for as long as the store is open, and only who has it alone takes anything away ([`Store::alone`]).
 ///
 /// Clones are cheap and share the folder for unfinished work.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Locked by everybody who has the store open, so that whoever makes room knows.
+    lock: Arc<File>,
     scratch: Arc<scratch::Session>,
 }
 
@@ -40,8 +46,11 @@ impl Store {
         fs::create_dir_all(root).at("create the folder", root)?;
         let root = fs::canonicalize(root).at("find", root)?;
         check_format(&root)?;
+        let format = root.join("format");
+        let lock = Arc::new(File::open(&format).at("open", &format)?);
+        flock(&lock, FlockOperation::LockShared).at("lock", &format)?;
         let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
-        Ok(Self { root, scratch })
+        Ok(Self { root, lock, scratch })
     }
 
     /// The folder that everything lies in.
@@ -56,6 +65,24 @@ impl Store {
     /// If it cannot be made.
     pub fn scratch(&self) -> Result<Scratch, Error> {
         self.scratch.folder()
+    }
+
+    pub(crate) fn try_lock_alone(&self) -> Result<bool, Error> {
+        match flock(&self.lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            // The lock that was held is lost when a stronger one is not to be had.
+            Err(Errno::WOULDBLOCK) => {
+                self.share();
+                Ok(false)
+            }
+            Err(error) => Err(error).at("lock", &self.root),
+        }
+    }
+
+    /// Goes back to using the store with others.
+    pub(crate) fn share(&self) {
+        // Only who makes room can be in the way, and is done soon; it cannot fail otherwise.
+        let _ = flock(&self.lock, FlockOperation::LockShared);
     }
 
     /// A path for a file that is about to be published.

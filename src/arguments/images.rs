@@ -4,15 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// A command that does not exist yet: it takes anything, and says so.
-#[derive(Debug, Args)]
-pub struct NotBuilt {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub arguments: Vec<String>,
-}
-
 /// What `--format` of a list may be.
-const FORMATS: &str = "`table`, `json`, `table TEMPLATE`, or a Go template such as docker takes: `{{.ID}}\\t{{.Size}}`";
+pub(super) const FORMATS: &str =
+    "`table`, `json`, `table TEMPLATE`, or a Go template such as docker takes: `{{.ID}}\\t{{.Size}}`";
 
 /// `layercake images`.
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ use layercake_cache::Digest;
 
 use super::error::Error;
 pub(crate) use layer::made_of;
+pub(crate) use layer::places;
 pub use layer::{Below, Layer, Unpacked, ensure};
 pub use stack::ensure_all;
 
