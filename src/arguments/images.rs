@@ -160,7 +160,7 @@ pub struct Load {
     /// The archive, or a folder with an OCI image layout [default: standard input].
     #[arg(short, long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Print nothing but names.
+    /// Print what was loaded and nothing else, as is always done.
     #[arg(short, long)]
     pub quiet: bool,
 }
