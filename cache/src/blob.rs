@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Digester};
 use crate::error::{At, Error};
-use crate::part::touch;
 use crate::publish;
 use crate::store::Store;
 
@@ -52,7 +51,7 @@ impl Store {
         let path = self.blob_path(digest);
         match File::open(&path) {
             Ok(file) => {
-                touch(&file);
+                self.note_use(&file);
                 Ok(Some(file))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use crate::error::{At, Error};
 use crate::key::ContentKey;
-use crate::part::touch;
 use crate::publish;
 use crate::store::Store;
 
@@ -25,7 +24,7 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).at("read", path),
         };
-        touch(&file);
+        self.note_use(&file);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).at("read", path)?;
         Ok(Self::record_value(&bytes).map(<[u8]>::to_vec))

@@ -8,7 +8,6 @@ use rustix::io::Errno;
 
 use crate::error::{At, Error};
 use crate::id::to_hex;
-use crate::part::touch;
 use crate::publish;
 use crate::store::Store;
 
@@ -68,6 +67,7 @@ impl Store {
                 })
                 .expect("nobody holds that many folders")?,
         };
+        self.note_use(&lock);
         let path = all.join(number.to_string());
         if !path.exists() {
             // Two that share it may come here at once. Each prepares a folder; the second finds the place taken.
@@ -87,7 +87,6 @@ impl Store {
 fn lock_file(all: &Path, number: u32) -> Result<(File, PathBuf), Error> {
     let path = all.join(format!("{number}.lock"));
     let file = File::options().create(true).append(true).open(&path).at("open", &path)?;
-    touch(&file);
     Ok((file, path))
 }
 

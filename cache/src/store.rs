@@ -20,6 +20,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{At, Error};
+use crate::part::touch;
 use crate::scratch::{self, Scratch};
 
 /// What the file `format` holds.
@@ -35,6 +36,14 @@ pub struct Store {
     /// Locked by everybody who has the store open, so that whoever makes room knows.
     lock: Arc<File>,
     scratch: Arc<scratch::Session>,
+    uses: Uses,
+}
+
+/// Whether reading a part counts as using it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Uses {
+    Counted,
+    Uncounted,
 }
 
 impl Store {
@@ -50,7 +59,20 @@ impl Store {
         let lock = Arc::new(File::open(&format).at("open", &format)?);
         flock(&lock, FlockOperation::LockShared).at("lock", &format)?;
         let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
-        Ok(Self { root, lock, scratch })
+        Ok(Self { root, lock, scratch, uses: Uses::Counted })
+    }
+
+    /// The same store for somebody who only looks around: nothing counts as used by it.
+    #[must_use]
+    pub fn onlooking(self) -> Self {
+        Self { uses: Uses::Uncounted, ..self }
+    }
+
+    /// Notes that a file of the store is used now.
+    pub(crate) fn note_use(&self, file: &File) {
+        if self.uses == Uses::Counted {
+            touch(file);
+        }
     }
 
     /// The folder that everything lies in.

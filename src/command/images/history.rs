@@ -32,7 +32,7 @@ const MISSING: &str = "<missing>";
 /// If there is no such image, or the format means nothing.
 pub fn run(arguments: &arguments::History) -> Result<(), Failure> {
     let form: Form = arguments.format.parse().map_err(Failure::input)?;
-    let store = open_store()?;
+    let store = open_store()?.onlooking();
     let image = find(&store, &arguments.image, &host_platform())?;
     let id = shortened(&image.descriptor.digest.to_string(), arguments.no_trunc);
     let mut layers = image.manifest.layers.iter();

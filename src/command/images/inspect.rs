@@ -38,7 +38,7 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
         None | Some("" | "json") => None,
         Some(text) => Some(Template::parse(text).map_err(Failure::input)?),
     };
-    let store = open_store()?;
+    let store = open_store()?.onlooking();
     let named = Images::new(&store).list()?;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in &arguments.image {

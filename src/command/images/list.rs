@@ -39,7 +39,7 @@ pub(super) const NONE: &str = "<none>";
 /// If the store cannot be read, or a filter or the format means nothing.
 pub fn run(arguments: &arguments::Images) -> Result<(), Failure> {
     let form: Form = arguments.format.parse().map_err(Failure::input)?;
-    let store = open_store()?;
+    let store = open_store()?.onlooking();
     let images = Images::new(&store);
     let mut filters = Filters::read(&arguments.filter, &images)?;
     filters.name = arguments.name.clone();
