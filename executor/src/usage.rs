@@ -15,6 +15,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::image::error::Error;
 use crate::image::local::{Images, NamedImage};
+use crate::image::reference::Reference;
 use graph::Graph;
 
 /// What a store holds.
@@ -193,7 +194,7 @@ impl Usage {
     pub fn needed_by(&self, piece: &Piece) -> Vec<String> {
         let names = piece.images.iter().flat_map(|image| &self.images[*image].names);
         let name = |named: &NamedImage| {
-            named.reference.as_ref().map_or_else(|| named.descriptor.digest.to_string(), |name| name.familiar())
+            named.reference.as_ref().map_or_else(|| named.descriptor.digest.to_string(), Reference::familiar)
         };
         names.map(name).collect()
     }

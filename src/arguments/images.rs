@@ -63,6 +63,9 @@ pub struct Inspect {
     /// `json`, or a Go template such as docker takes: `{{json .Config}}`.
     #[arg(short, long)]
     pub format: Option<String>,
+    /// What is meant by the names: images. There is nothing else here that docker would take them for.
+    #[arg(long = "type", value_name = "TYPE", default_value = "image", hide_default_value = true, value_parser = ["image"])]
+    pub kind: String,
 }
 
 /// `layercake tag`.
