@@ -95,19 +95,9 @@ fn origin_key(diff_id: &Digest) -> ContentKey {
     KeyHasher::new("layercake 1 origin of a layer").field(diff_id.as_bytes()).finish()
 }
 
-/// Under which names the store may have the folder of the layer at this place, and the note which one that is.
-pub(crate) fn places(diff_ids: &[Digest], at: usize) -> [String; 3] {
-    let (below, diff_id) = (&diff_ids[..at], &diff_ids[at]);
-    [id_of(diff_id, &[]).to_string(), id_of(diff_id, below).to_string(), origin_key(diff_id).to_string()]
-}
-
 fn id(layer: &Layer, below: &[Digest]) -> ContentId {
-    id_of(&layer.diff_id, below)
-}
-
-fn id_of(diff_id: &Digest, below: &[Digest]) -> ContentId {
     let mut hasher = blake3::Hasher::new_derive_key("layercake 1 unpacked layer");
-    hasher.update(diff_id.as_bytes());
+    hasher.update(layer.diff_id.as_bytes());
     for diff_id in below {
         hasher.update(diff_id.as_bytes());
     }
@@ -117,4 +107,12 @@ fn id_of(diff_id: &Digest, below: &[Digest]) -> ContentId {
 /// The claim names the layers below too: an image may have the same layer twice, and the upper one may wait for the lower.
 fn claim(layer: &Layer, below: Below<'_>) -> ContentKey {
     KeyHasher::new("layercake 1 unpack").field(id(layer, below.diff_ids).as_bytes()).finish()
+}
+
+/// Under which names the store may have the folder of the layer at this place, and the note which one that is.
+pub(crate) fn places(diff_ids: &[Digest], at: usize) -> Vec<String> {
+    let (below, diff_id) = (&diff_ids[..at], diff_ids[at]);
+    // The blob does not matter to what it unpacks to.
+    let layer = Layer { diff_id, blob: diff_id };
+    vec![id(&layer, &[]).to_string(), id(&layer, below).to_string(), origin_key(&diff_id).to_string()]
 }
