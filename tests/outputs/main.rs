@@ -6,6 +6,7 @@
 mod support;
 
 mod annotations;
+mod columns;
 mod diff;
 mod files;
 mod formats;
