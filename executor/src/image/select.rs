@@ -11,7 +11,10 @@ use crate::image::document::{Document, DocumentError, Problem, image_config};
 use crate::image::manifest::{Index, Manifest};
 
 /// How deep indexes may lie in indexes.
-const DEPTH: usize = 4;
+pub(crate) const DEPTH: usize = 4;
+/// As many documents are looked at on the way to one image. A few small indexes that list each other again and again
+/// would else lead to billions.
+const LOOKS: usize = 1000;
 
 /// An image's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,17 +50,28 @@ pub fn select<E: From<DocumentError>>(
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
 ) -> Result<Selection, E> {
-    follow(top, platform, read, 0)
+    follow(top, platform, read, Way { depth: 0, looks: &mut 0 })
+}
+
+/// How far the way to an image is already.
+struct Way<'a> {
+    depth: usize,
+    looks: &'a mut usize,
 }
 
 fn follow<E: From<DocumentError>>(
     top: &Descriptor,
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
-    depth: usize,
+    way: Way<'_>,
 ) -> Result<Selection, E> {
-    if depth > DEPTH {
-        return Err(DocumentError { digest: top.digest, problem: Problem::TooDeep(DEPTH) }.into());
+    let wrong = |problem| DocumentError { digest: top.digest, problem };
+    *way.looks += 1;
+    if way.depth > DEPTH {
+        return Err(wrong(Problem::TooDeep(DEPTH)).into());
+    }
+    if *way.looks > LOOKS {
+        return Err(wrong(Problem::TooWide(LOOKS)).into());
     }
     let Some(bytes) = read(top)? else { return Ok(Selection::Absent(top.digest)) };
     match Document::parse(&bytes, Some(&top.media_type))? {
@@ -69,9 +83,9 @@ fn follow<E: From<DocumentError>>(
         }
         (_, Document::Index(index)) => {
             if let Some(best) = choose(&index, platform) {
-                return follow(best, platform, read, depth + 1);
+                return follow(best, platform, read, Way { depth: way.depth + 1, ..way });
             }
-            among_unnamed(&index, platform, read, depth)
+            among_unnamed(&index, platform, read, way)
         }
     }
 }
@@ -81,12 +95,12 @@ fn among_unnamed<E: From<DocumentError>>(
     index: &Index,
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
-    depth: usize,
+    way: Way<'_>,
 ) -> Result<Selection, E> {
     let wanted = acceptable(platform);
     let mut others: Vec<Platform> = images(index).filter_map(|entry| Some(entry.platform.as_ref()?.into())).collect();
     for entry in images(index).filter(|entry| entry.platform.is_none()) {
-        match follow(entry, platform, read, depth + 1)? {
+        match follow(entry, platform, read, Way { depth: way.depth + 1, looks: &mut *way.looks })? {
             Selection::Found(found) if wanted.contains(&found.config.platform()) => {
                 return Ok(Selection::Found(found));
             }
