@@ -50,27 +50,22 @@ pub fn select<E: From<DocumentError>>(
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
 ) -> Result<Selection, E> {
-    follow(top, platform, read, Way { depth: 0, looks: &mut 0 })
-}
-
-/// How far the way to an image is already.
-struct Way<'a> {
-    depth: usize,
-    looks: &'a mut usize,
+    follow(top, platform, read, 0, &mut 0)
 }
 
 fn follow<E: From<DocumentError>>(
     top: &Descriptor,
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
-    way: Way<'_>,
+    depth: usize,
+    looks: &mut usize,
 ) -> Result<Selection, E> {
     let wrong = |problem| DocumentError { digest: top.digest, problem };
-    *way.looks += 1;
-    if way.depth > DEPTH {
+    *looks += 1;
+    if depth > DEPTH {
         return Err(wrong(Problem::TooDeep(DEPTH)).into());
     }
-    if *way.looks > LOOKS {
+    if *looks > LOOKS {
         return Err(wrong(Problem::TooWide(LOOKS)).into());
     }
     let Some(bytes) = read(top)? else { return Ok(Selection::Absent(top.digest)) };
@@ -83,9 +78,9 @@ fn follow<E: From<DocumentError>>(
         }
         (_, Document::Index(index)) => {
             if let Some(best) = choose(&index, platform) {
-                return follow(best, platform, read, Way { depth: way.depth + 1, ..way });
+                return follow(best, platform, read, depth + 1, looks);
             }
-            among_unnamed(&index, platform, read, way)
+            among_unnamed(&index, platform, read, depth, looks)
         }
     }
 }
@@ -95,12 +90,13 @@ fn among_unnamed<E: From<DocumentError>>(
     index: &Index,
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
-    way: Way<'_>,
+    depth: usize,
+    looks: &mut usize,
 ) -> Result<Selection, E> {
     let wanted = acceptable(platform);
     let mut others: Vec<Platform> = images(index).filter_map(|entry| Some(entry.platform.as_ref()?.into())).collect();
     for entry in images(index).filter(|entry| entry.platform.is_none()) {
-        match follow(entry, platform, read, Way { depth: way.depth + 1, looks: &mut *way.looks })? {
+        match follow(entry, platform, read, depth + 1, looks)? {
             Selection::Found(found) if wanted.contains(&found.config.platform()) => {
                 return Ok(Selection::Found(found));
             }
