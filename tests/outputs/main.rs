@@ -12,5 +12,6 @@ mod files;
 mod formats;
 mod judges;
 mod load;
+mod pushed;
 mod reproducible;
 mod varied;

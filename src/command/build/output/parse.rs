@@ -6,6 +6,7 @@ use layercake_executor::layer::compress::Compression;
 
 use super::{Kind, Output, Place, Times};
 use crate::failure::Failure;
+use crate::terminal::output::tell;
 
 /// Reads one `--output`.
 ///
@@ -82,6 +83,10 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
         (Compression::Zstd { .. }, Some(level)) => Compression::Zstd { level: level.cast_signed() },
         (compression, _) => compression,
     };
+    // BuildKit makes such images too, and containerd reads them.
+    if output.family == Family::Docker && matches!(output.compression, Compression::Zstd { .. }) {
+        tell("note: podman, buildah and skopeo read no zstd layers under docker's media types\n");
+    }
     // Now, and not after the build.
     output.compression.check().map_err(|error| wrong(&error.to_string()))?;
     if output.kind == Kind::Local && output.place.path().is_none() {
