@@ -48,7 +48,7 @@ pub fn write<W: Write>(folder: &Path, epoch: Option<i64>, out: W) -> Result<W, E
 /// Writes several folders into one archive, each under a name; one whose name is empty is its root.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_each<W: Write>(folders: &[(&str, &Path)], epoch: Option<i64>, out: W) -> Result<W, Error> {
     let mut builder = Builder::new(out);
     for (name, folder) in folders {
