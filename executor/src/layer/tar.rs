@@ -56,7 +56,7 @@ pub fn write_outline<W: Write>(folder: &Path, out: W) -> Result<W, Error> {
 /// Writes several folders into one archive, each under a name; one whose name is empty is its root.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_each<W: Write>(folders: &[(&str, &Path)], epoch: Option<i64>, out: W) -> Result<W, Error> {
     write_contents(folders, epoch.unwrap_or(i64::MAX), Contents::All, out)
 }
