@@ -4,12 +4,14 @@ use std::process::Command;
 
 use layercake_cache::Digest;
 use layercake_executor::fault::Fault;
+use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::local::Images;
-use layercake_executor::image::media::Compression;
+use layercake_executor::image::manifest::Index;
+use layercake_executor::image::media::{Compression, Family, MediaType};
 use layercake_executor::registry::error::Error;
 use layercake_executor::registry::event::{Event, How, ignore};
 
-use crate::fixture::{image, image_of, layer, name, platform, store, tar, two_platforms};
+use crate::fixture::{image, image_of, index, layer, name, platform, store, tar, two_platforms};
 use crate::registry::{PROGRAM, Registry};
 use crate::tools::{available, run};
 use crate::{Notes, client};
@@ -88,6 +90,29 @@ fn an_index_keeps_its_digest_and_gives_each_platform_its_image() {
     for part in ["`linux/s390x`", "`linux/amd64`", "`linux/arm64`", "app:multi"] {
         assert!(message.contains(part), "{message}");
     }
+}
+
+#[test]
+fn an_index_within_an_index_may_become_shorter() {
+    if !available(&[PROGRAM]) {
+        return;
+    }
+    let (registry, from) = (Registry::open(), store());
+    let entry = |text: &str| (image(&from, "a", &platform(text)), platform(text));
+    let gone = entry("linux/arm64");
+    let inner = index(&from, &[entry("linux/amd64"), gone.clone(), entry("linux/s390x")]);
+    let beside = index(&from, &[entry("linux/riscv64")]);
+    let bytes = serde_json::to_vec(&Index::new(MediaType::Index(Family::Oci), vec![inner, beside])).unwrap();
+    let outer = Descriptor::of(MediaType::Index(Family::Oci), &bytes);
+    from.put_blob(&bytes).unwrap();
+    std::fs::remove_file(from.blob_path(&gone.0.digest)).unwrap();
+    let target = name(&format!("{}/app:nested", registry.host()));
+    let pushed = client().push(&from, &outer, &target, &ignore).unwrap();
+    assert_ne!(pushed, outer.digest);
+    for text in ["linux/amd64", "linux/s390x", "linux/riscv64"] {
+        assert_eq!(client().pull(&store(), &target, &platform(text), &ignore).unwrap().descriptor.digest, pushed);
+    }
+    assert!(client().pull(&store(), &target, &platform("linux/arm64"), &ignore).is_err());
 }
 
 #[test]
