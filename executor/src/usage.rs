@@ -27,6 +27,8 @@ pub struct Usage {
     pub images: Vec<Image>,
     /// What could not be looked at, in words.
     pub unreadable: Vec<String>,
+    /// Documents and records among that: what they lead to is not known, and may seem to be needed by nobody.
+    pub unread: Vec<String>,
 }
 
 /// A piece of a store.
@@ -142,7 +144,9 @@ impl Usage {
     fn look(store: &Store, known: &HashMap<&str, u64>) -> Result<Self, Error> {
         let (parts, failed) = store.parts();
         let mut unreadable: Vec<String> = failed.iter().map(ToString::to_string).collect();
-        let graph = Graph::read(&parts, &mut unreadable);
+        let mut unread = unreadable.clone();
+        let graph = Graph::read(&parts, &mut unread);
+        unreadable.clone_from(&unread);
         let mut by_target: BTreeMap<_, Vec<NamedImage>> = BTreeMap::new();
         for named in Images::new(store).list()? {
             by_target.entry(named.descriptor.digest).or_default().push(named);
@@ -186,7 +190,7 @@ impl Usage {
             let targets = graph.targets(at).len();
             pieces.push(Piece { kind, description, size, used: used[at], images, targets, part });
         }
-        Ok(Self { pieces, images, unreadable })
+        Ok(Self { pieces, images, unreadable, unread })
     }
 
     /// The names of the images that need a piece, as people write them; an image without one by its digest.

@@ -15,6 +15,10 @@ fn everything_is_told_and_who_needs_it() {
     assert_eq!((needed_by("x:latest"), needed_by("base:latest"), needed_by("sha256:")), (4, 1, 2));
     assert_eq!(layers.iter().filter(|layer| layer["Reclaimable"] == true).count(), 1);
     assert_eq!(layers.iter().filter(|layer| layer["Shared"] == true).count(), 1, "the base's");
+    // What is told of each piece adds up to what is told of all.
+    let bytes: u64 = all.iter().map(|piece| piece["Bytes"].as_u64().unwrap()).sum();
+    let by_kind = run(&mut home.command(["du", "--format={{.Bytes}}"])).ok().stdout;
+    assert_eq!(by_kind.lines().map(|line| line.parse::<u64>().unwrap()).sum::<u64>(), bytes);
     let mounts = of_type(&all, "cachemount");
     assert_eq!(mounts.len(), 1);
     assert!(mounts[0]["Description"].as_str().unwrap().starts_with("mount /cache "), "{mounts:?}");
@@ -47,6 +51,23 @@ fn a_part_that_cannot_be_read_is_named_and_no_more() {
     assert_eq!(of_type(&all, "file")[0]["ID"], "no-digest");
     home.layercake(["prune", "--all"]).ok();
     assert!(home.path("store/left-by-another-version").exists());
+}
+
+#[test]
+fn nothing_goes_while_it_is_not_known_what_images_need() {
+    let Some(home) = home() else { return };
+    let manifest = home.inspect("x")["Digest"].as_str().unwrap().trim_start_matches("sha256:").to_owned();
+    let path = home.path("store/blobs/sha256").join(manifest);
+    let content = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let ran = home.layercake(["du"]).ok();
+    assert!(ran.stderr.contains(&format!("warning: cannot read `{}`", path.display())), "{}", ran.stderr);
+    let ran = home.layercake(["prune"]).exits(3);
+    assert!(ran.stderr.contains("what images need is not known"), "{}", ran.stderr);
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, content).unwrap();
+    assert_eq!(home.layers("x").len(), 4);
 }
 
 #[test]

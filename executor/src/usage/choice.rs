@@ -159,6 +159,7 @@ mod tests {
                 images: images.into_iter().enumerate().map(image).collect(),
                 pieces: pieces.into_iter().enumerate().map(piece).collect(),
                 unreadable: Vec::new(),
+                unread: Vec::new(),
             }
         })
     }

@@ -188,8 +188,12 @@ fn told(part: &Part, by_name: &HashMap<&str, usize>) -> Told {
 fn document(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::{Read, Seek};
     let mut file = fs::File::open(path)?;
-    let mut first = [0];
-    if file.metadata()?.len() > LIMIT || file.read(&mut first)? == 0 || first != *b"{" {
+    if file.metadata()?.len() > LIMIT {
+        return Ok(Vec::new());
+    }
+    let mut beginning = Vec::new();
+    file.by_ref().take(64).read_to_end(&mut beginning)?;
+    if beginning.trim_ascii_start().first() != Some(&b'{') {
         return Ok(Vec::new());
     }
     file.rewind()?;

@@ -13,12 +13,13 @@ use crate::terminal::listing::{Field, Form, Listing};
 use crate::terminal::{output, table};
 
 /// Docker's, and what it does not know.
-const FIELDS: [Field; 9] = [
+const FIELDS: [Field; 10] = [
     Field { name: "ID", heading: "ID" },
     Field { name: "Type", heading: "TYPE" },
     Field { name: "Reclaimable", heading: "RECLAIMABLE" },
     Field { name: "Shared", heading: "SHARED" },
     Field { name: "Size", heading: "SIZE" },
+    Field { name: "Bytes", heading: "BYTES" },
     Field { name: "LastUsedSince", heading: "LAST ACCESSED" },
     Field { name: "LastUsedAt", heading: "LAST ACCESSED AT" },
     Field { name: "Description", heading: "DESCRIPTION" },
@@ -81,6 +82,7 @@ fn row(usage: &Usage, piece: &Piece) -> Vec<Value> {
         Value::from(is_reclaimable(piece)),
         Value::from(is_shared(piece)),
         Value::from(table::size(piece.size)),
+        Value::from(piece.size),
         Value::from(since(piece.used)),
         Value::from(last_used(piece)),
         Value::from(piece.description.as_str()),

@@ -29,6 +29,10 @@ pub fn run(arguments: &Prune) -> Result<(), Failure> {
     // From here on nobody begins to use anything that is about to go. What takes its time was before, and comes after.
     let alone = alone(&store)?;
     let usage = usage.again(&store)?;
+    if let Some(first) = usage.unread.first() {
+        return Err(Failure::environment(format!("what images need is not known: {first}"))
+            .help("find out with `layercake verify`, and take away what is damaged with `layercake verify --repair`"));
+    }
     usage.unreadable.iter().for_each(|what| output::tell(&format!("warning: {what}\n")));
     let choice = usage.choose(&policy);
     // Names first: one that leads to nothing would be worse than an image that nobody can name.
