@@ -7,7 +7,14 @@ use crate::support::ran::Built;
 use crate::support::registry::{PROGRAM, Registry};
 use crate::support::tools::available;
 
-const DOCKERFILE: &str = "FROM base\nCOPY large /large\nRUN sleep 0.5; echo slow > /slow\n";
+const DOCKERFILE: &str = "\
+FROM base AS build
+COPY large /large
+RUN sleep 0.5; wc -c /large > /slow
+FROM base
+COPY large /also-large
+COPY --from=build /slow /slow
+";
 
 fn with_large() -> Option<Home> {
     let home = machine()?;
@@ -38,18 +45,28 @@ fn a_layer_that_is_made_faster_stays() {
         .ok()
     };
     let said = built(&one, &to(""));
-    assert!(said.stderr.contains("cache: 1 of 2 layers not sent"), "{}", said.stderr);
-    // Everything is known all the same; the copy is done where the image is made of it.
+    assert!(said.stderr.contains("cache: 1 of 3 layers not sent"), "{}", said.stderr);
+    // Everything is known all the same.
     let two = with_large().unwrap();
     let from = format!("--cache-from={name}");
     let mut command = two.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
     let found = Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH)));
-    assert_eq!(found.started, ["COPY large /large"]);
-    assert_eq!(found.digest, said.stdout.trim());
+    assert_eq!((found.started, found.digest.as_str()), (Vec::new(), said.stdout.trim()));
+    // The copy is done where something works on what it made.
+    let dockerfile = DOCKERFILE.replace("wc -c /large > /slow", "cat /large | wc -c > /slow");
+    two.write("ctx/Dockerfile", &dockerfile);
+    let mut command = two.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
+    let found = Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH)));
+    assert_eq!((found.ran("COPY large /large"), found.ran("also"), found.started.len()), (1, 0, 3));
+    // And makes what it makes where all of it is done.
+    let fresh = with_large().unwrap();
+    fresh.write("ctx/Dockerfile", &dockerfile);
+    assert_eq!(built(&fresh, "--no-cache").stdout.trim(), found.digest);
     // Whoever wants all of it gets all of it.
     let said = built(&one, &to(",skip=off"));
     assert!(!said.stderr.contains("not sent"), "{}", said.stderr);
     let three = with_large().unwrap();
+    three.write("ctx/Dockerfile", dockerfile.replace("cat /large |", "cat < /large |"));
     let mut command = three.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
-    assert_eq!(Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH))).started, [""; 0]);
+    assert_eq!(Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH))).ran("COPY large /large"), 0);
 }

@@ -17,7 +17,7 @@ use super::folders::lacking;
 use super::key::Ingredients;
 use super::product::Product;
 use super::site::{Reuse, Site};
-use super::step::{Action, below, describe_given, given, remembered};
+use super::step::{Action, below, describe_given, given, needed, remembered};
 use super::tree::Tree;
 use crate::http::source::Stored;
 use crate::op::copy::sees_only_sources;
@@ -199,16 +199,10 @@ impl Walk<'_> {
             let remark = Some(Remark::SameAs(same));
             return Ok((Prediction { remark, ..Prediction::hit(Some(ingredients)) }, Err(same)));
         }
-        self.need(step, inputs);
-        Ok((self.miss(step, Some(ingredients)), Err(step.id)))
-    }
-
-    /// Notes which of the layers that a step works on nobody has.
-    fn need(&self, step: &Step, inputs: &[Product]) {
-        let is_apart = matches!(&step.operation, Operation::Copy(copy) if sees_only_sources(copy));
-        let trees = inputs.iter().skip(usize::from(is_apart)).filter_map(Product::tree);
         let (store, caches) = (self.site.store, self.site.caches);
-        caches.give_up(trees.flat_map(|tree| lacking(tree, store, caches)));
+        // Those that nobody has are made again.
+        caches.give_up(needed(step, inputs).flat_map(|tree| lacking(tree, store, caches)));
+        Ok((self.miss(step, Some(ingredients)), Err(step.id)))
     }
 
     /// Of a step whose key is not known. One that may not come from the cache is done whatever its key will be.

@@ -9,6 +9,7 @@ use layercake_compiler::plan::{Plan, Step, StepId};
 use super::cancel::Cancel;
 use super::error::{Error, StepError};
 use super::event::{Event, Finish};
+use super::folders::lacking;
 use super::key::Ingredients;
 use super::product::{Made, Product};
 use super::site::{Reuse, Site, Word};
@@ -17,6 +18,7 @@ use super::workspace::Workspace;
 use super::{past, record};
 use crate::op::way::Way;
 use crate::op::{copy, git, http, make_dir, run};
+use crate::remote;
 
 /// Carries out one step of `plan`, given the products of its inputs.
 ///
@@ -178,6 +180,7 @@ fn made<'a>(
         return Ok(finished(site, step.id, Finish::Cached, made));
     }
     cancel.check()?;
+    require(needed(step, inputs), site)?;
     (site.listener)(Event::Started { step: step.id });
     let start = Instant::now();
     match apply(step, action, site, cancel, inputs) {
@@ -187,11 +190,30 @@ fn made<'a>(
             past::keep(site.store, step, start.elapsed())?;
             Ok(finished(site, step.id, Finish::Done(start.elapsed()), made))
         }
+        // It will be begun again.
+        Err(error) if error.is_gone() => Err(error),
         Err(error) => {
             (site.listener)(Event::Finished { step: step.id, how: Finish::Failed(start.elapsed()) });
             Err(error)
         }
     }
+}
+
+/// The trees that a step works on when it is done.
+pub(super) fn needed<'p>(step: &Step, inputs: &'p [Product]) -> impl Iterator<Item = &'p Tree> {
+    let is_apart = matches!(&step.operation, Operation::Copy(copy) if copy::sees_only_sources(copy));
+    inputs.iter().skip(usize::from(is_apart)).filter_map(Product::tree)
+}
+
+/// Fails where nobody has a layer of a tree.
+fn require<'p>(trees: impl Iterator<Item = &'p Tree>, site: &Site<'_>) -> Result<(), Error> {
+    // All at once, so that their steps are done again in one go.
+    let lacking: Vec<_> = trees.flat_map(|tree| lacking(tree, site.store, site.caches)).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    site.caches.give_up(lacking);
+    Err(remote::error::Error::Gone.into())
 }
 
 fn finished(site: &Site<'_>, step: StepId, how: Finish, made: Made) -> Made {

@@ -137,7 +137,7 @@ impl Sending<'_> {
         let Place::Registry(reference) = goods.place else { return Some(()) };
         // Whether it is worth its way if it takes longer than its step is known when all steps are done.
         let rates = Rates::of(self.store, reference.host()).ok()?;
-        if goods.skip == Skip::Auto && finished.took < rates.time(layer.size) {
+        if goods.skip == Skip::Auto && finished.took < rates.time(layer.size) && !is_visible {
             return Some(());
         }
         self.upload(&layer, reference)

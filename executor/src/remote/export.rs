@@ -16,6 +16,7 @@ use super::worth::{Skip, Worth};
 use crate::assemble::pack;
 use crate::build::outline::{self, Known};
 use crate::build::product::{Made, Product};
+use crate::build::tree::{Layer, Tree};
 use crate::image::config::{ImageConfig, RootFs};
 use crate::image::descriptor::Descriptor;
 use crate::image::manifest::Manifest;
@@ -104,7 +105,7 @@ impl Source<'_> {
         index.layers = self.layers(chosen.map(|folder| (folder, options(&folder))))?;
         index.outlines = self.outlines()?;
         let skipped = match choice.skip {
-            Skip::Auto => self.skip(&mut index, choice.rates, choice.host)?,
+            Skip::Auto => self.skip(&mut index, &visible, choice)?,
             Skip::Off => Skipped::default(),
         };
         Ok((index, skipped))
@@ -195,9 +196,23 @@ impl Source<'_> {
         Ok(layers)
     }
 
-    /// Leaves out layers that it takes longer to fetch than to make again.
-    fn skip(&self, index: &mut Index, rates: Rates, host: Option<&str>) -> Result<Skipped, Error> {
-        let worth = Worth::new(self.store, self.plan, self.keys, rates)?;
+    /// Leaves out layers that it takes longer to fetch than to make again. Those of the image stay: a build that finds all of
+    /// them need not fetch them at all.
+    fn skip(
+        &self,
+        index: &mut Index,
+        visible: &HashSet<ContentId>,
+        Choice { rates, host, .. }: Choice<'_>,
+    ) -> Result<Skipped, Error> {
+        let bytes = |layer: &Layer| match layer {
+            Layer::Image(layer) => layer.blob.size,
+            Layer::Change(change) => index.layers.get(&change.folder).map_or(0, |packed| packed.blob.size),
+        };
+        let size = |step: StepId| {
+            let layers = self.products[step.index()].tree().into_iter().flat_map(Tree::layers);
+            layers.map(bytes).sum()
+        };
+        let worth = Worth::new(self.store, self.plan, self.keys, size, rates)?;
         let mut makers: HashMap<ContentId, Vec<StepId>> = HashMap::new();
         for step in self.keys.keys() {
             if let Some(made) = self.products[step.index()].made() {
@@ -213,7 +228,7 @@ impl Source<'_> {
         }
         index.layers.retain(|folder, packed| {
             // What is there already costs nothing more.
-            if !self.store.has_folder(folder) || there.contains(&packed.blob.digest) {
+            if visible.contains(folder) || !self.store.has_folder(folder) || there.contains(&packed.blob.digest) {
                 return true;
             }
             let makers = makers.get(folder).into_iter().flatten();

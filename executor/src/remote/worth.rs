@@ -3,13 +3,14 @@
 //! Little is lost if one does not: its record travels, so that what follows is found all the same, and its step is done again
 //! only where somebody needs the content. But what a command makes the second time may be another thing, and then all that
 //! follows it is to be done again too. So the layer of a command spares what all steps after it took; that of a copy only itself.
+//! Both spare the fetching of the trees that files are taken of. The tree below is needed with the layer as much as without.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use layercake_cache::{ContentKey, Error as StoreError, Store};
 use layercake_compiler::operation::Operation;
-use layercake_compiler::plan::{Plan, StepId};
+use layercake_compiler::plan::{Plan, Step, StepId};
 
 use super::rate::Rates;
 use crate::build::record;
@@ -36,7 +37,7 @@ pub struct Worth {
 }
 
 impl Worth {
-    /// Of a plan that has been carried out: the steps with these keys.
+    /// Of a plan that has been carried out: the steps with these keys. `size` says of how many bytes the tree of a step is.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -44,6 +45,7 @@ impl Worth {
         store: &Store,
         plan: &Plan,
         keys: &BTreeMap<StepId, ContentKey>,
+        size: impl Fn(StepId) -> u64,
         rates: Rates,
     ) -> Result<Self, StoreError> {
         let took = |step: &StepId| match keys.get(step) {
@@ -57,7 +59,12 @@ impl Worth {
             Operation::Copy(_) | Operation::MakeDir(_) => took[step.index()],
             _ => followers(plan, step).into_iter().map(|step| took[step.index()]).sum(),
         };
-        Ok(Self { spared: plan.steps.iter().map(|step| spared(step.id)).collect(), rates })
+        let with_taken = |step: &Step| {
+            let taken = step.inputs.iter().skip(1).map(|input| size(*input));
+            let fetching: Duration = taken.filter(|size| *size > 0).map(|size| rates.time(size)).sum();
+            Some(spared(step.id)? + fetching)
+        };
+        Ok(Self { spared: plan.steps.iter().map(with_taken).collect(), rates })
     }
 
     /// How long it would take to fetch the layer of a step, of so many bytes, and how long to do without, if that is shorter;
@@ -93,8 +100,9 @@ mod tests {
     use crate::build::product::Made;
     use crate::build::tree::Change;
 
-    /// A folder, and two fetched files one after the other, which took so many milliseconds.
-    fn worth(took: [Option<u64>; 3]) -> Worth {
+    /// A folder, and two fetched files one after the other, which took so many milliseconds. The last also takes files of a
+    /// tree of so many bytes.
+    fn worth(took: [Option<u64>; 3], taken: u64) -> Worth {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         let make_dir = MakeDir { path: "/a".to_owned(), owner: None };
@@ -104,7 +112,7 @@ mod tests {
         let step = |(operation, id): (Operation, u32)| Step {
             id: StepId(id),
             operation,
-            inputs: id.checked_sub(1).map(StepId).into_iter().collect(),
+            inputs: id.checked_sub(1).map(StepId).into_iter().chain((id == 2).then_some(StepId(0))).collect(),
             origin: Origin { stage: String::new(), line: 0, name: String::new() },
         };
         let plan = Plan {
@@ -125,12 +133,13 @@ mod tests {
                 record::keep(&store, &key, made, Duration::from_millis(took)).unwrap();
             }
         }
-        Worth::new(&store, &plan, &keys, Rates::default()).unwrap()
+        let size = |step| if step == StepId(0) { taken } else { 0 };
+        Worth::new(&store, &plan, &keys, size, Rates::default()).unwrap()
     }
 
     #[test]
     fn what_is_made_faster_than_fetched_stays() {
-        let worth = worth([Some(1), Some(1), Some(1)]);
+        let worth = worth([Some(1), Some(1), Some(1)], 0);
         assert!((0..3).all(|step| worth.loss(StepId(step), 300_000_000).is_some()));
         // Small ones are not worth the thought.
         assert!((0..3).all(|step| worth.loss(StepId(step), 1000).is_none()));
@@ -138,14 +147,20 @@ mod tests {
 
     #[test]
     fn what_may_become_another_thing_spares_what_follows_it() {
-        let worth = worth([Some(1), Some(1), Some(60_000)]);
+        let worth = worth([Some(1), Some(1), Some(60_000)], 0);
         let is_worth = |step| worth.loss(StepId(step), 300_000_000).is_none();
         assert_eq!([is_worth(0), is_worth(1), is_worth(2)], [false, true, true]);
     }
 
     #[test]
+    fn what_is_taken_of_a_large_tree_is_worth_it() {
+        let is_worth = |taken| worth([Some(1), Some(1), Some(1)], taken).loss(StepId(2), 3_000_000).is_none();
+        assert_eq!([is_worth(0), is_worth(100_000_000)], [false, true]);
+    }
+
+    #[test]
     fn what_nobody_has_measured_travels() {
-        let worth = worth([None, Some(1), None]);
+        let worth = worth([None, Some(1), None], 0);
         assert!((0..3).all(|step| worth.loss(StepId(step), 300_000_000).is_none()));
     }
 }
