@@ -36,6 +36,10 @@ bench *ARGS:
 laws NUMBER="5000":
     LAYERCAKE_LAWS={{NUMBER}} cargo test --test laws -- --nocapture
 
+# Pulls and pushes NUMBER times through a proxy that does everything wrong; CI does 40.
+faults NUMBER="200":
+    LAYERCAKE_FAULTS={{NUMBER}} cargo test --test registry -- --nocapture every_pull_and_push
+
 # Replays the histories of projects at full length, and prints the table of `docs/replay.md`; CI replays their beginnings.
 replay:
     LAYERCAKE_REPLAY=all cargo test --release --test replay -- --nocapture

@@ -123,7 +123,7 @@ impl From<layercake_executor::image::error::Error> for Failure {
 
 impl From<layercake_executor::registry::error::Error> for Failure {
     fn from(error: layercake_executor::registry::error::Error) -> Self {
-        let help = help_if_full(&error);
+        let help = error.help().or_else(|| help_if_full(&error).map(str::to_owned));
         Self::new(error.fault(), error).perhaps_help(help)
     }
 }

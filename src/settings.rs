@@ -2,6 +2,7 @@
 //! This is the only place that reads the environment.
 
 pub mod file;
+mod registries;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use layercake_executor::cdi;
 use layercake_executor::engine::Client;
-use layercake_executor::registry::settings::Proxies;
+use layercake_executor::registry::settings::{NeighbourFiles, Proxies, Registry};
 
 use crate::failure::Failure;
 use file::File;
@@ -33,7 +34,9 @@ pub struct Settings {
     /// Where docker's daemon may be listening.
     pub docker_sockets: Vec<PathBuf>,
     /// By the registry's host and port.
-    pub registries: BTreeMap<String, file::Registry>,
+    pub registries: BTreeMap<String, Registry>,
+    /// Other programs' files about registries.
+    pub neighbours: NeighbourFiles,
     /// The folder of docker's `config.json`.
     pub docker_config: PathBuf,
     /// Files with passwords in containers' form, the first that exists counts.
@@ -65,10 +68,11 @@ impl Settings {
     pub fn read(project: &Path) -> Result<Self, Failure> {
         let home = path("HOME").unwrap_or_else(|| PathBuf::from("/"));
         let config_home = path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
-        let user = File::read(&config_home.join("layercake/config.toml"), file::Origin::User)?;
-        let project = File::read(&project.join("layercake.toml"), file::Origin::Project)?;
-        let mut registries = user.registry;
-        registries.extend(project.registry);
+        let (user_path, project_path) = (config_home.join("layercake/config.toml"), project.join("layercake.toml"));
+        let user = File::read(&user_path, file::Origin::User)?;
+        let project = File::read(&project_path, file::Origin::Project)?;
+        let mut registries = registries::registries(user.registry, &user_path, file::Origin::User)?;
+        registries.extend(registries::registries(project.registry, &project_path, file::Origin::Project)?);
 
         let data_home = path("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"));
         let runtime = path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json"));
@@ -84,6 +88,7 @@ impl Settings {
             load: project.build.load.or(user.build.load),
             docker_sockets: docker_sockets(),
             registries,
+            neighbours: neighbours(&config_home),
             docker_config: path("DOCKER_CONFIG").unwrap_or_else(|| home.join(".docker")),
             auth_files: auth_files.into_iter().flatten().collect(),
             certificates: path("SSL_CERT_FILE").into_iter().collect(),
@@ -122,6 +127,12 @@ pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The variables that name proxies; programs read them in capitals or not.
 pub const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+/// Where the shell looks for programs.
+#[must_use]
+pub fn program_folders() -> Vec<PathBuf> {
+    env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
+}
 
 /// The proxies that the environment names, in both spellings, as Docker hands them to every `RUN`.
 #[must_use]
@@ -202,6 +213,24 @@ fn docker_sockets() -> Vec<PathBuf> {
             let own = path("XDG_RUNTIME_DIR").map(|folder| folder.join("docker.sock"));
             std::iter::once(PathBuf::from("/var/run/docker.sock")).chain(own).collect()
         }
+    }
+}
+
+/// Where other programs keep what they know about registries, the user's own files before the machine's.
+fn neighbours(config_home: &Path) -> NeighbourFiles {
+    let own = |path: &str| config_home.join(path);
+    let chosen = path("CONTAINERS_REGISTRIES_CONF");
+    let usual = [own("containers/registries.conf"), PathBuf::from("/etc/containers/registries.conf")];
+    NeighbourFiles {
+        registries_conf: chosen.map_or_else(|| usual.to_vec(), |chosen| vec![chosen]),
+        registries_conf_folders: vec!["/etc/containers/registries.conf.d".into(), own("containers/registries.conf.d")],
+        hosts_folders: vec![
+            own("containerd/certs.d"),
+            own("docker/certs.d"),
+            "/etc/containerd/certs.d".into(),
+            "/etc/docker/certs.d".into(),
+        ],
+        certificate_folders: vec![own("containers/certs.d"), "/etc/containers/certs.d".into()],
     }
 }
 

@@ -7,6 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{At, Error};
 use crate::key::ContentKey;
+use crate::partial::is_at;
 use crate::store::Store;
 
 /// The right to make the record of a key; given back when dropped, or when the process ends in any way.
@@ -40,12 +41,6 @@ impl Store {
             }
         }
     }
-}
-
-fn is_at(file: &File, path: &std::path::Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let (Ok(open), Ok(named)) = (file.metadata(), fs::metadata(path)) else { return false };
-    (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
 impl Drop for Claim {

@@ -90,6 +90,12 @@ impl Digester {
         self.length += bytes.len() as u64;
     }
 
+    /// The number of bytes so far.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// The digest of all bytes, and their number.
     #[must_use]
     pub fn finish(self) -> (Digest, u64) {

@@ -7,6 +7,7 @@
 //! folders/ab12…           ContentId -> folder
 //! names/SHELF/…           name -> bytes: what changes
 //! shared/ab12…/0          folders that change: what users want kept and can do without
+//! partial/sha256/ab12…    what has come of a blob that is still to be fetched
 //! claims/ab12…            locks of those who are making a record
 //! tmp/…                   what is not finished; of no use once its maker is gone
 //! ```
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{At, Error};
+use crate::partial;
 use crate::scratch::{self, Scratch};
 
 /// What the file `format` holds.
@@ -40,6 +42,7 @@ impl Store {
         fs::create_dir_all(root).at("create the folder", root)?;
         let root = fs::canonicalize(root).at("find", root)?;
         check_format(&root)?;
+        partial::drop_forgotten(&root);
         let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
         Ok(Self { root, scratch })
     }

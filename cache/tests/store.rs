@@ -78,6 +78,99 @@ fn a_blob_is_published_only_if_it_is_what_was_promised() {
     assert_eq!(store.read_blob(&promised).unwrap().unwrap(), b"hello");
 }
 
+/// What has come of blobs that are not complete.
+fn partials(store: &Store) -> Vec<String> {
+    files(&store.root().join("partial/sha256"))
+}
+
+#[test]
+fn a_partial_blob_is_gone_on_with_by_the_next() {
+    let (folder, store) = store();
+    let digest = Digest::of(b"hello");
+    let mut first = store.partial_blob(&digest).unwrap();
+    assert_eq!(first.length(), 0);
+    first.write_all(b"hel").unwrap();
+    drop(first);
+    assert!(!store.has_blob(&digest), "nothing half-published");
+    drop(store);
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    let mut second = store.partial_blob(&digest).unwrap();
+    assert_eq!(second.length(), 3);
+    second.write_all(b"lo").unwrap();
+    second.finish(5).unwrap();
+    assert_eq!(store.read_blob(&digest).unwrap().unwrap(), b"hello");
+    assert!(partials(&store).is_empty());
+    // One that never got anything leaves nothing.
+    drop(store.partial_blob(&Digest::of(b"other")).unwrap());
+    assert!(partials(&store).is_empty());
+}
+
+#[test]
+fn a_partial_blob_is_published_only_if_it_is_what_was_promised() {
+    let (_folder, store) = store();
+    let digest = Digest::of(b"hello");
+    for (bytes, size) in [(&b"hellO"[..], 5), (b"hell", 5), (b"hello", 6)] {
+        let mut partial = store.partial_blob(&digest).unwrap();
+        assert_eq!(partial.length(), 0, "what was of no use is not gone on with");
+        partial.write_all(bytes).unwrap();
+        assert!(matches!(partial.finish(size), Err(Error::Digest { .. } | Error::Size { .. })));
+        assert!(!store.has_blob(&digest));
+        assert!(partials(&store).is_empty());
+    }
+    let mut partial = store.partial_blob(&digest).unwrap();
+    partial.write_all(b"something else").unwrap();
+    partial.restart().unwrap();
+    partial.write_all(b"hello").unwrap();
+    partial.finish(5).unwrap();
+    assert!(store.has_blob(&digest));
+}
+
+#[test]
+fn one_at_a_time_goes_on_with_a_partial_blob() {
+    let (folder, store) = store();
+    let digest = Digest::of(b"0123456789");
+    thread::scope(|scope| {
+        for _ in 0..5 {
+            // Stores opened apart from one another stand for processes.
+            let store = Store::open(&folder.path().join("store")).unwrap();
+            scope.spawn(move || {
+                let mut partial = store.partial_blob(&digest).unwrap();
+                if store.has_blob(&digest) {
+                    return;
+                }
+                let done = usize::try_from(partial.length()).unwrap();
+                thread::sleep(std::time::Duration::from_millis(5));
+                partial.write_all(&b"0123456789"[done..(done + 3).min(10)]).unwrap();
+                if partial.length() == 10 {
+                    partial.finish(10).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(store.read_blob(&digest).unwrap().unwrap(), b"0123456789");
+    assert!(partials(&store).is_empty());
+}
+
+#[test]
+fn partial_blobs_that_everybody_has_forgotten_are_dropped() {
+    let (folder, store) = store();
+    let root = folder.path().join("store");
+    let begin = |bytes: &[u8], age: u64| {
+        let digest = Digest::of(bytes);
+        store.partial_blob(&digest).unwrap().write_all(b"x").unwrap();
+        let path = root.join("partial/sha256").join(digest.hex());
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        fs::File::options().append(true).open(&path).unwrap().set_modified(then).unwrap();
+        path
+    };
+    let (old, young) = (begin(b"old", 8 * 24 * 3600), begin(b"young", 6 * 24 * 3600));
+    let held = begin(b"held", 8 * 24 * 3600);
+    let holder = store.partial_blob(&Digest::of(b"held")).unwrap();
+    Store::open(&root).unwrap();
+    assert_eq!((old.exists(), young.exists(), held.exists()), (false, true, true));
+    drop(holder);
+}
+
 #[test]
 fn a_damaged_document_is_not_believed() {
     let (_folder, store) = store();

@@ -7,6 +7,7 @@ mod dot;
 mod forecast;
 mod geometry;
 mod html;
+mod joint;
 mod layout;
 mod mermaid;
 mod names;
@@ -18,6 +19,7 @@ pub(crate) mod text;
 
 pub use cost::Costs;
 pub use forecast::{Expected, Forecast, Outlook, Span, spoken};
+pub use joint::Joint;
 pub use names::Names;
 pub use ready::Ready;
 

@@ -1,5 +1,7 @@
 //! Platforms: the operating system and processor an image is for, written `linux/amd64` or `linux/arm64/v8`.
 
+pub mod specifier;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -14,7 +14,6 @@ mod image;
 mod link;
 mod mount;
 mod outline;
-mod platform;
 mod port;
 mod reach;
 mod remote;

@@ -1,5 +1,7 @@
 //! Assembling an image of what a plan has become: layers, configuration, history, manifest.
 
+pub mod index;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +24,8 @@ use crate::image::media::{Family, MediaType};
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::unpack::Layer;
 use crate::layer::{self, Contents};
-use crate::remote::{caches, index};
+use crate::remote::caches::BUILDKITS;
+use crate::remote::index::FIELD;
 
 /// What the comment of every history entry says, as BuildKit's says `buildkit.dockerfile.v0`.
 const COMMENT: &str = "layercake";
@@ -149,7 +152,7 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
 /// What else the configuration of a base says. That it is a cache is not true of what is made from it.
 fn without_cache(config: &ImageConfig) -> Map<String, Value> {
     let mut other = config.other.clone();
-    for field in [index::FIELD, caches::BUILDKITS] {
+    for field in [FIELD, BUILDKITS] {
         other.remove(field);
     }
     other

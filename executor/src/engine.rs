@@ -29,6 +29,15 @@ pub enum Client {
     Ctr,
 }
 
+/// For how many platforms an archive has images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platforms {
+    /// There is one image.
+    One,
+    /// There are several under one name, and all of them are wanted.
+    Several,
+}
+
 /// An engine that has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -70,13 +79,27 @@ impl Engine {
         }
     }
 
+    /// Whether its store can hold the images for several platforms under one name: containerd's can, and docker's where it is
+    /// containerd's.
+    #[must_use]
+    pub fn holds_several(&self) -> bool {
+        match self {
+            Self::Client(client) => client.holds_several(),
+            Self::Socket(_) => false,
+        }
+    }
+
     /// Gives it the archive that `write` writes; returns the lines that it says.
     ///
     /// # Errors
     /// If it does not take the image, or the archive cannot be written.
-    pub fn load(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), ImageError>) -> Result<Vec<String>, Error> {
+    pub fn load(
+        &self,
+        platforms: Platforms,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), ImageError>,
+    ) -> Result<Vec<String>, Error> {
         match self {
-            Self::Client(client) => program::load(*client, write),
+            Self::Client(client) => program::load(*client, platforms, write),
             Self::Socket(socket) => socket::load(socket, write),
         }
     }

@@ -15,6 +15,7 @@ mod device;
 mod execute;
 mod failure;
 mod file;
+mod foreign;
 mod init;
 mod limit;
 mod lookup;
@@ -34,6 +35,7 @@ mod user;
 
 pub use control::{Killer, Running, Standard, start, start_connected};
 pub use failure::{Error, Failure};
+pub use foreign::Lack;
 pub use outcome::{End, Outcome};
 pub use spec::{Access, DeviceGuard, Host, Limit, Mount, MountKind, Network, Resource, Spec, TerminalSize};
 pub use supervisor::hook;

@@ -28,6 +28,22 @@ pub fn tar(tree: &Tree, site: &Site<'_>, out: &mut dyn Write) -> Result<(), Erro
     Ok(())
 }
 
+/// Writes the files of several trees as one tar, each in the folder of this name.
+///
+/// # Errors
+/// As [`tar`].
+pub fn tar_each(trees: &[(String, &Tree)], site: &Site<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let mut mounted = Vec::new();
+    for (name, tree) in trees {
+        let root = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
+        let path = root.path().join(".");
+        mounted.push((name.as_str(), path, root));
+    }
+    let folders: Vec<(&str, &Path)> = mounted.iter().map(|(name, path, _)| (*name, path.as_path())).collect();
+    layer::tar::write_each(&folders, site.epoch, out)?;
+    Ok(())
+}
+
 /// Writes the files of a tree into a folder, over what is there. They belong to whoever builds: the ids of the image mean
 /// nothing on this machine.
 ///

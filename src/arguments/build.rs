@@ -15,7 +15,8 @@ pub struct Build {
     /// Name the image; may be given again.
     #[arg(short, long, value_name = "NAME[:TAG]")]
     pub tag: Vec<String>,
-    /// Where the result goes: `type=image|oci|docker|tar|local|none`, and behind commas what else is to be said: `dest=PATH`,
+    /// Where the result goes: `type=image|oci|docker|tar|local|none` (`docker` holds one platform; the files for several lie in
+    /// folders such as `linux_arm64`), and behind commas what else is to be said: `dest=PATH`,
     /// `name=NAME`, `push=true`, `compression=gzip|zstd|none`, `compression-level=N`, `force-compression=true` (the base's layers
     /// too), `rewrite-timestamp=false`, `oci-mediatypes=false`, `annotation.KEY=VALUE`. A bare path is `type=local`, `-` is
     /// `type=tar` on standard output. May be given again.

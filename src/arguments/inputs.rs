@@ -26,14 +26,16 @@ pub struct Inputs {
     /// Name a further context: a folder, `docker-image://REF`, `oci-layout://DIR[:TAG]`, a URL, or another target.
     #[arg(long, value_name = "NAME=CONTEXT")]
     pub build_context: Vec<String>,
-    /// The platforms to build for [default: this machine's].
+    /// The platforms to build for [default: this machine's]. Of several, `build` makes an image each and an index of them; what is
+    /// the same for them is done once. Programs of other processors run under qemu: `layercake doctor` says which can.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_delimiter = ',')]
     pub platform: Vec<String>,
     /// Add a label to the image.
     #[arg(long, value_name = "NAME=VALUE")]
     pub label: Vec<String>,
-    /// Add an annotation to the image's manifest, or to what refers to it.
-    #[arg(long, value_name = "[manifest-descriptor:]NAME=VALUE")]
+    /// Add an annotation to the image's manifest, to what refers to it, or to the index of several: before the colon stand
+    /// `manifest`, `manifest-descriptor`, `index` or `index-descriptor`, the first two perhaps with a platform, `manifest[linux/arm64]`.
+    #[arg(long, value_name = "[TYPE:]NAME=VALUE")]
     pub annotation: Vec<String>,
     /// Give the build a secret: `id=ID[,src=FILE|,env=NAME]`.
     #[arg(long, value_name = "SECRET")]

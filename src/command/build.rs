@@ -2,16 +2,17 @@
 
 mod annotation;
 pub(super) mod cache;
+mod member;
 mod output;
 mod report;
 pub(super) mod surroundings;
 
 use layercake_cache::KeyHasher;
-use layercake_compiler::plan::{Plan, Step};
+use layercake_compiler::plan::{Joint, Plan, Step, StepId};
+use layercake_compiler::platform::Platform;
 use layercake_executor::build::error::{Error, StepError};
 use layercake_executor::build::event::{Event, Finish};
 use layercake_executor::build::materialize;
-use layercake_executor::build::product::Product;
 use layercake_executor::build::site::{Bases, Site, Word};
 use layercake_executor::explain::recorder::Recorder;
 use layercake_executor::image::descriptor::Descriptor;
@@ -31,6 +32,7 @@ use crate::settings::Settings;
 use crate::terminal::paint::Paint;
 use crate::terminal::progress::Progress;
 use crate::terminal::{diagnostic, output as streams};
+use member::Member;
 use output::Output;
 
 /// `layercake build`.
@@ -53,21 +55,24 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
     let mut inputs = Inputs::read(&arguments.inputs, &Fetching { settings: &settings, show, paint })?;
+    outputs.iter().try_for_each(|output| output.check(&inputs.platforms))?;
     inputs.locking(&arguments.locking, &arguments.inputs)?;
     let resolver = Resolver::open(&arguments.inputs, &settings)?;
-    let (mut compilation, bases) = inputs.compile(&resolver, paint)?;
+    let (mut compilations, bases) = inputs.compile(&resolver, paint)?;
     let Resolver { store, client, .. } = resolver;
     let git = inputs::git_client(&arguments.inputs, &store)?;
     if arguments.locking.lock {
         let servers = lock::Servers { store: &store, client: client.as_ref(), git: &git };
-        inputs.lock = Some(lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?);
+        inputs.lock = Some(lock::renew(&mut compilations, &bases, &inputs, &arguments.inputs, &servers, paint)?);
     }
-    let plan = &compilation.plan;
-    let epoch = compilation.program.source_date_epoch;
+    let epoch = compilations.first().and_then(|first| first.program.source_date_epoch);
+    let plans: Vec<Plan> = compilations.into_iter().map(|compilation| compilation.plan).collect();
+    let joint = Joint::of(&plans);
+    let plan = &joint.plan;
 
-    let caches = cache::sources(&arguments.inputs.cache_from, &store, client.as_ref(), &plan.platform, paint)?;
+    let caches = cache::sources(&arguments.inputs.cache_from, &store, client.as_ref(), &inputs.platforms, paint)?;
     let surroundings = surroundings::read(arguments, &settings, &store)?;
-    let progress = Progress::new(plan, show, paint);
+    let progress = Progress::new(&joint, &plans, show, paint);
     let recorder = Recorder::default();
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
     let reuse = |step: &Step| inputs::reuse(&arguments.inputs, step);
@@ -102,14 +107,21 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         };
         materialize(plan, &Site { listener: &listener, ..site })
     });
-    let subject = inputs::subject(&arguments.inputs);
-    let kept = recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs, plan));
+    let kept = plans.iter().zip(&joint.places).try_for_each(|(plan, places)| {
+        let subject = inputs::subject(&arguments.inputs, inputs.among(&plan.platform));
+        let heard = |step: StepId| places[step.index()];
+        recorder.keep(&store, &subject, plan, inputs::surroundings(&inputs, plan), heard)
+    });
     // The image is no worse for it. Where there is none, that says enough.
     if let (Err(error), Ok(_)) = (kept, &products) {
         let text = format!("{} `layercake explain` will not know of this build: {error}\n", paint.yellow("note:"));
         streams::tell(&text);
     }
-    let products = products.map_err(|error| failed(&error, plan, &inputs, paint))?;
+    let products = products.map_err(|error| {
+        let members = joint.members(error.step).map(|(member, _)| &plans[member].platform);
+        failed(&error, plan, members.filter_map(|platform| inputs.among(platform)), &inputs, paint)
+    })?;
+    let members = Member::all(&plans, &joint, &products);
 
     let keys = recorder.keys();
     let source = Source { plan, products: &products, keys: &keys, image, epoch, store: &store, caches: &caches };
@@ -122,11 +134,15 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     }
     let mut images = Vec::new();
     for output in &outputs {
-        let cache = (is_inline && output.kind.is_image()).then(|| source.inline(output.packing(epoch))).transpose();
-        let cache = cache.map_err(|error| broken(&error.into()))?.map(|index| index.field());
+        let cache = |member: &Member<'_>| {
+            let keys = member.keys(&keys);
+            let source = Source { plan: member.plan, products: &member.products, keys: &keys, ..source };
+            let index = source.inline(output.packing(epoch)).map_err(|error| broken(&error.into()))?;
+            Ok(is_inline.then(|| index.field()))
+        };
         let image =
-            output.kind.is_image().then(|| output.assemble(arguments, plan, &products, cache, &site)).transpose()?;
-        output.put(plan, &products, image.as_ref(), &names, &site, client.as_ref(), paint)?;
+            output.kind.is_image().then(|| output.assemble(arguments, &members, &cache, &site)).transpose()?;
+        output.put(&members, image.as_ref(), &names, &site, client.as_ref(), paint)?;
         images.extend(image);
     }
     let mounts = || {
@@ -163,8 +179,14 @@ fn fetch(
     }
 }
 
-/// The failure of a step, told with the line it stands on.
-pub(super) fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Paint) -> Failure {
+/// The failure of a step, told with the line it stands on, and with the platforms that it was for, where there are several.
+pub(super) fn failed<'a>(
+    error: &StepError,
+    plan: &Plan,
+    platforms: impl Iterator<Item = &'a Platform>,
+    inputs: &Inputs,
+    paint: Paint,
+) -> Failure {
     let step = &plan.steps[error.step.index()];
     let message = match error.cause.as_ref() {
         // These name what failed themselves.
@@ -184,7 +206,9 @@ pub(super) fn failed(error: &StepError, plan: &Plan, inputs: &Inputs, paint: Pai
         streams::tell(&format!("{}\n{}\n\n", paint.dim("the last lines of its output:"), last.join("\n")));
     }
     streams::tell(&place);
-    Failure::new(error.cause.fault(), format!("`{}` failed", step.origin.name))
+    let platforms: Vec<String> = platforms.map(ToString::to_string).collect();
+    let whose = if platforms.is_empty() { String::new() } else { format!(" for {}", platforms.join(", ")) };
+    Failure::new(error.cause.fault(), format!("`{}` failed{whose}", step.origin.name))
 }
 
 /// How many lines of a failed command's output are repeated.
@@ -215,6 +239,3 @@ fn not_built(arguments: &Build) -> Result<(), Failure> {
         None => Ok(()),
     }
 }
-
-/// What a plan has become, for outputs.
-type Products = [Product];

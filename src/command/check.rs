@@ -7,7 +7,7 @@ use layercake_compiler::source::Source;
 use layercake_compiler::{Bases, Checked, Code, Diagnostic, Severity, check};
 use serde_json::{Value, json};
 
-use super::inputs::{Fetching, Inputs, Resolver, project};
+use super::inputs::{Fetching, Inputs, Resolver, project, without_repetitions};
 use crate::arguments::build::{Check, CheckFormat};
 use crate::arguments::inputs as arguments;
 use crate::failure::Failure;
@@ -60,9 +60,15 @@ fn findings(
     paint: Paint,
 ) -> Result<Vec<Diagnostic>, Failure> {
     let resolver = Resolver::open(arguments, settings)?;
-    inputs.until_done(&resolver, paint, |bases: &Bases| match check(&inputs.parsed, &inputs.request, bases) {
-        Checked::NeedsBases(requests) => Err(requests),
-        Checked::Findings(findings) => Ok(findings),
+    inputs.until_done(&resolver, paint, |bases: &Bases| {
+        let (mut all, mut wanted) = (Vec::new(), Vec::new());
+        for request in inputs.requests() {
+            match check(&inputs.parsed, &request, bases) {
+                Checked::NeedsBases(requests) => wanted.extend(requests),
+                Checked::Findings(findings) => all.extend(findings),
+            }
+        }
+        if wanted.is_empty() { Ok(without_repetitions(all.iter())) } else { Err(wanted) }
     })
 }
 

@@ -5,6 +5,7 @@ mod predict;
 mod stored;
 
 use layercake_compiler::passes::before_and_after;
+use layercake_compiler::plan::Plan;
 use layercake_compiler::{Broken, Compilation, lower};
 use layercake_executor::fault::Fault;
 use layercake_executor::namespace;
@@ -41,74 +42,109 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
         return emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source));
     }
     let resolver = Resolver::open(&arguments.inputs, &settings)?;
-    let (mut compilation, bases) = inputs.compile(&resolver, paint)?;
+    let (mut compilations, bases) = inputs.compile(&resolver, paint)?;
     if arguments.locking.lock {
         let git = super::inputs::git_client(&arguments.inputs, &resolver.store)?;
         let servers = lock::Servers { store: &resolver.store, client: resolver.client.as_ref(), git: &git };
-        inputs.lock = Some(lock::renew(&mut compilation.plan, &bases, &inputs, &arguments.inputs, &servers, paint)?);
+        inputs.lock = Some(lock::renew(&mut compilations, &bases, &inputs, &arguments.inputs, &servers, paint)?);
     }
     if let Some(pass) = &arguments.before_after {
-        return output::result(&work_of(pass, &compilation, &|name| inputs.passes.wants(name), paint)?);
+        let work = |one| work_of(pass, one, &|name| inputs.passes.wants(name), paint);
+        return output::result(&one_after_the_other(compilations.iter().map(work))?);
     }
-    let program = &compilation.program;
     match (arguments.emit, &arguments.verify) {
         (Emit::Ast, _) => emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source)),
-        (Emit::Program, _) => emit(arguments, program, || program.to_string()),
-        (Emit::Graph, _) => {
-            let graph = lower(program);
-            emit(arguments, &graph, || graph.to_string())
+        (Emit::Program, _) => {
+            let programs: Vec<_> = compilations.iter().map(|one| &one.program).collect();
+            emit(arguments, &one_or_all(&programs), || texts(&programs))
         }
-        (Emit::Plan, Some(path)) if arguments.bless => stored::bless(&compilation.plan, path, paint),
-        (Emit::Plan, Some(path)) => stored::verify(&compilation.plan, path, paint),
+        (Emit::Graph, _) => {
+            let graphs: Vec<_> = compilations.iter().map(|one| lower(&one.program)).collect();
+            emit(arguments, &one_or_all(&graphs), || texts(&graphs))
+        }
+        (Emit::Plan, Some(path)) => {
+            let text = texts(&compilations.iter().map(|one| &one.plan).collect::<Vec<_>>());
+            if arguments.bless { stored::bless(&text, path, paint) } else { stored::verify(&text, path, paint) }
+        }
         (Emit::Plan, None) => {
-            let predicted = if arguments.predict {
-                Some(predict::predict(&arguments.inputs, &inputs, &compilation, &bases, &resolver, &settings, paint)?)
-            } else {
-                None
+            let predicted = |one| {
+                let predict = || predict::predict(&arguments.inputs, &inputs, one, &bases, &resolver, &settings, paint);
+                arguments.predict.then(predict).transpose()
             };
-            print(arguments.format, &compilation, &inputs, predicted.as_ref(), paint)
+            let predicted = compilations.iter().map(predicted).collect::<Result<Vec<_>, _>>()?;
+            let printed: Vec<_> = compilations.iter().zip(predicted.iter().map(Option::as_ref)).collect();
+            print(arguments.format, &printed, &inputs, paint)
         }
     }
 }
 
+/// Prints the plan of each platform, with what is expected of it.
 fn print(
     format: PlanFormat,
-    compilation: &Compilation,
+    plans: &[(&Compilation, Option<&Predicted>)],
     inputs: &Inputs,
-    predicted: Option<&Predicted>,
     paint: Paint,
 ) -> Result<(), Failure> {
-    let plan = &compilation.plan;
-    let forecast = predicted.map(|predicted| &predicted.forecast);
-    let value = || {
-        let mut value = serde_json::to_value(plan).expect("a plan has only text keys");
-        predicted.iter().for_each(|predicted| predicted.add_to(&mut value, plan));
-        value
-    };
     match format {
-        PlanFormat::Text => output::result(&match predicted {
-            None => plan.to_string(),
-            Some(predicted) => {
-                let misses = predicted.misses(paint.on_standard_output());
-                let gap = if misses.is_empty() { "" } else { "\n" };
-                format!("{}{gap}{misses}", plan.to_forecast(&predicted.forecast))
-            }
-        }),
+        PlanFormat::Text => output::result(&one_after_the_other(
+            plans.iter().map(|(one, predicted)| Ok(text(&one.plan, *predicted, paint))),
+        )?),
         PlanFormat::Json => {
-            let mut plan = value();
-            plan["diagnostics"] = json!(super::check::list(&compilation.warnings, &inputs.parsed.source));
-            output::line(&pretty(&plan))
+            let described = |(one, predicted): &(&Compilation, Option<&Predicted>)| {
+                let mut plan = value(&one.plan, *predicted);
+                plan["diagnostics"] = json!(super::check::list(&one.warnings, &inputs.parsed.source));
+                plan
+            };
+            output::line(&pretty(&one_or_all(&plans.iter().map(described).collect::<Vec<_>>())))
         }
         PlanFormat::Toml => {
-            output::result(&toml::to_string_pretty(&without_nulls(value())).expect("what has no nulls is TOML"))
+            let values: Vec<Value> = plans.iter().map(|(one, predicted)| value(&one.plan, *predicted)).collect();
+            // A document of TOML is a table.
+            let values = if let [only] = values.as_slice() { only.clone() } else { json!({ "plans": values }) };
+            output::result(&toml::to_string_pretty(&without_nulls(values)).expect("what has no nulls is TOML"))
         }
-        PlanFormat::Dot => output::result(&plan.to_dot(forecast)),
-        PlanFormat::Mermaid => output::result(&plan.to_mermaid(forecast)),
-        PlanFormat::Svg => output::result(&plan.to_svg(forecast)),
-        PlanFormat::Html => output::result(&plan.to_html(forecast)),
+        PlanFormat::Dot | PlanFormat::Mermaid | PlanFormat::Svg | PlanFormat::Html => {
+            let [(one, predicted)] = plans else {
+                return Err(Failure::input(format!("a picture as {} shows the plan for one platform", name(&format)))
+                    .help("name one with `--platform`, or print the plans with `--format text` or `--format json`"));
+            };
+            let (plan, forecast) = (&one.plan, predicted.map(|predicted| &predicted.forecast));
+            output::result(&match format {
+                PlanFormat::Dot => plan.to_dot(forecast),
+                PlanFormat::Mermaid => plan.to_mermaid(forecast),
+                PlanFormat::Svg => plan.to_svg(forecast),
+                _ => plan.to_html(forecast),
+            })
+        }
     }
 }
 
+fn text(plan: &Plan, predicted: Option<&Predicted>, paint: Paint) -> String {
+    let Some(predicted) = predicted else { return plan.to_string() };
+    let misses = predicted.misses(paint.on_standard_output());
+    let gap = if misses.is_empty() { "" } else { "\n" };
+    format!("{}{gap}{misses}", plan.to_forecast(&predicted.forecast))
+}
+
+fn value(plan: &Plan, predicted: Option<&Predicted>) -> Value {
+    let mut value = serde_json::to_value(plan).expect("a plan has only text keys");
+    predicted.iter().for_each(|predicted| predicted.add_to(&mut value, plan));
+    value
+}
+
+/// What is printed of one platform stands for itself; of several, in a list.
+fn one_or_all<T: Serialize>(all: &[T]) -> Value {
+    let value = if let [only] = all { serde_json::to_value(only) } else { serde_json::to_value(all) };
+    value.expect("it has only text keys")
+}
+
+fn texts(all: &[impl ToString]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn one_after_the_other(texts: impl Iterator<Item = Result<String, Failure>>) -> Result<String, Failure> {
+    Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
 /// Prints what is no plan.
 fn emit(arguments: &Compile, what: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
     match arguments.format {

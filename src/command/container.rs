@@ -9,6 +9,7 @@ use layercake_executor::build::event::Event;
 use layercake_executor::build::folders::folders;
 use layercake_executor::build::tree::Tree;
 use layercake_executor::container::{self, Container, Port, Streams};
+use layercake_executor::emulation;
 use layercake_executor::fault::At;
 use layercake_executor::image::local::{Images, LocalImage};
 use layercake_executor::image::reference::Reference;
@@ -64,6 +65,7 @@ pub fn run(arguments: &Run, paint: Paint) -> Result<(), Failure> {
             "none" => Network::None,
             _ => Network::Private,
         },
+        emulators: emulation::installed(&settings::program_folders()),
         mounts: arguments.volume.iter().map(|text| volume(text)).collect::<Result<_, _>>()?,
         ..Spec::new(overlay, command(arguments, config)?)
     };

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use layercake_executor::namespace;
 use layercake_executor::probe::{Fact, State, facts};
+use layercake_executor::{emulation, namespace};
 
 use super::images::open_store;
 use crate::failure::Failure;
+use crate::settings;
 use crate::terminal::output;
 use crate::terminal::paint::Paint;
 
@@ -17,7 +18,7 @@ use crate::terminal::paint::Paint;
 pub fn run(paint: Paint) -> Result<(), Failure> {
     let entered = namespace::enter();
     let store = open_store()?;
-    let facts = facts(&entered, store.root());
+    let facts = facts(&entered, store.root(), &emulation::installed(&settings::program_folders()));
     let width = facts.iter().map(|fact| fact.subject.to_string().chars().count()).max().unwrap_or_default();
     output::result(&facts.iter().map(|fact| describe(fact, width, paint)).collect::<String>())?;
     if entered.is_ok() { Ok(()) } else { Err(Failure::silent(3)) }

@@ -28,20 +28,35 @@ pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
     let (choice, inputs) = Choice::read(arguments)?;
     let settings = Settings::read(inputs::project(&inputs))?;
     let store = inputs::open_store(&settings)?;
-    let subject = inputs::subject(&inputs);
-    let steps = explain(&store, &subject)?;
-    let chosen = choice.of(&steps)?;
+    let platforms = inputs::platforms(&inputs.platform)?;
+    // One alone is no part of what a build is remembered as: that it changes is worth an explanation.
+    let platforms = if platforms.len() > 1 { platforms.iter().map(Some).collect() } else { vec![None] };
+    let (mut texts, mut values) = (Vec::new(), Vec::new());
+    for platform in platforms {
+        let subject = inputs::subject(&inputs, platform);
+        let steps = explain(&store, &subject)?;
+        let chosen = choice.of(&steps)?;
+        let heading = platform.map_or_else(String::new, |platform| format!("for {platform}: "));
+        let text = if choice.is_all() { text::whole(&chosen, paint) } else { text::chosen(&chosen, paint) };
+        texts.push(heading + &text);
+        values.push(document(&subject, &chosen));
+    }
     match arguments.format {
-        ExplainFormat::Text if choice.is_all() => output::result(&text::whole(&chosen, paint)),
-        ExplainFormat::Text => output::result(&text::chosen(&chosen, paint)),
+        ExplainFormat::Text => output::result(&texts.join("\n")),
         ExplainFormat::Json => {
-            let steps: Vec<Value> = chosen.iter().map(|explained| in_json(explained)).collect();
-            let value = json!({
-                "context": subject.context, "file": subject.file, "target": subject.target, "steps": steps,
-            });
+            let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
             output::line(&serde_json::to_string_pretty(&value).expect("a value is always JSON"))
         }
     }
+}
+
+fn document(subject: &Subject, chosen: &[&Explained]) -> Value {
+    let steps: Vec<Value> = chosen.iter().map(|explained| in_json(explained)).collect();
+    let mut value = json!({"context": subject.context, "file": subject.file, "target": subject.target, "steps": steps});
+    if !subject.platform.is_empty() {
+        value["platform"] = json!(subject.platform);
+    }
+    value
 }
 
 fn explain(store: &Store, subject: &Subject) -> Result<Vec<Explained>, Failure> {
@@ -72,6 +87,9 @@ fn is_address(place: &str) -> bool {
 
 /// How builds that are remembered are named.
 fn options(subject: &Subject) -> String {
+    if !subject.platform.is_empty() {
+        return "`layercake explain --platform …`, with all the platforms of the build".to_owned();
+    }
     let target = if subject.target.is_empty() { String::new() } else { format!(" --target {}", subject.target) };
     format!("`layercake explain --file {}{target} {}`", subject.file, subject.context)
 }

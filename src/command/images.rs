@@ -34,7 +34,7 @@ pub fn list(arguments: &arguments::Images) -> Result<(), Failure> {
         if !fits {
             continue;
         }
-        let image = images.documents(named.reference.as_ref(), &named.descriptor, &host_platform())?;
+        let image = images.any(named.reference.as_ref(), &named.descriptor, &host_platform())?;
         match arguments.format {
             _ if arguments.quiet => output::line(&shortened(&named.descriptor.digest.to_string(), arguments.no_trunc))?,
             Format::Json => output::line(&described(&named, image.as_ref()).to_string())?,
@@ -197,7 +197,7 @@ pub fn remove(arguments: &arguments::Rmi) -> Result<(), Failure> {
             output::line(&format!("Untagged: {}", reference.map_or_else(|| name.clone(), |name| name.familiar())))?;
             continue;
         }
-        match images.find(name, &host_platform())? {
+        match images.find_any(name, &host_platform())? {
             Some(image) => {
                 for named in images.list()?.iter().filter(|named| named.descriptor.digest == image.descriptor.digest) {
                     match &named.reference {
@@ -219,12 +219,12 @@ pub fn remove(arguments: &arguments::Rmi) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The image of this name or id.
+/// The image of this name or id; of an index, that for the platform, or else its first.
 ///
 /// # Errors
 /// If the store has none.
 pub fn find(store: &Store, name: &str, platform: &Platform) -> Result<LocalImage, Failure> {
-    Images::new(store).find(name, platform)?.ok_or_else(|| unknown(name))
+    Images::new(store).find_any(name, platform)?.ok_or_else(|| unknown(name))
 }
 
 fn unknown(name: &str) -> Failure {

@@ -3,10 +3,11 @@
 mod bases;
 mod context;
 mod passes;
+mod platforms;
 mod subject;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use layercake_cache::Store;
@@ -22,6 +23,7 @@ use layercake_executor::git::Client;
 pub use bases::Resolver;
 use passes::Passes;
 pub use passes::named as pass;
+pub use platforms::read as platforms;
 pub use subject::{subject, surroundings};
 pub use values::{bytes, host_line, key_value, limit, limits, secret, ssh};
 
@@ -41,8 +43,10 @@ pub struct Inputs {
     pub path: Option<PathBuf>,
     /// The Dockerfile, parsed.
     pub parsed: Parsed,
-    /// What the compiler is asked for.
+    /// What the compiler is asked for; of several platforms, for the first.
     pub request: Request,
+    /// The platforms to build for: at least one.
+    pub platforms: Vec<Platform>,
     /// The optimizer's passes that are wanted.
     pub passes: Passes,
     /// The folders that files are copied from.
@@ -75,12 +79,7 @@ impl Inputs {
             opened.into_iter().for_each(|opened| add(Some(name.clone()), opened));
             named_contexts.insert(name, meaning);
         }
-        let build_platform = host_platform();
-        let platform = match arguments.platform.as_slice() {
-            [] => build_platform.clone(),
-            [platform] => platform_or_host(Some(platform))?,
-            _ => return Err(Failure::not_built("building for several platforms at once")),
-        };
+        let platforms = platforms::read(&arguments.platform)?;
         let labels = arguments.label.iter().map(|text| match text.split_once('=') {
             Some((name, value)) => (name.to_owned(), value.to_owned()),
             None => (text.clone(), String::new()),
@@ -89,17 +88,18 @@ impl Inputs {
             target: arguments.target.clone().filter(|target| !target.is_empty()),
             build_args: build_args(&arguments.build_arg),
             labels: labels.collect(),
-            build_platform,
+            build_platform: host_platform(),
             named_contexts,
             ignore: place.context.as_ref().map(|context| context.folder.ignore.clone()).unwrap_or_default(),
-            ..Request::new(platform)
+            ..Request::new(platforms[0].clone())
         };
         place.context.into_iter().for_each(|context| add(None, context));
         let parsed = parse(&place.text);
         let syntax = request.build_arg("BUILDKIT_SYNTAX").map(str::to_owned).or_else(|| parsed.syntax());
         check_syntax(syntax.as_deref())?;
         let lock = LockFile::existing(place.path.as_deref(), arguments)?;
-        Ok(Self { file: place.file, path: place.path, parsed, request, passes, contexts, lock, _unpacked: unpacked })
+        let (file, path) = (place.file, place.path);
+        Ok(Self { file, path, parsed, request, platforms, passes, contexts, lock, _unpacked: unpacked })
     }
 
     /// Does with the lock file as the arguments say: sets it aside if it is to be written anew, and demands it if it has to
@@ -117,29 +117,46 @@ impl Inputs {
         Ok(())
     }
 
-    /// Compiles, finding out about base images as the compiler asks for them. Warnings are told.
+    /// Compiles for each platform, finding out about base images as the compiler asks for them. Warnings are told.
     ///
     /// # Errors
     /// What is wrong with the Dockerfile, a base image that cannot be had, or what a lock file has to have and has not.
-    pub fn compile(&self, resolver: &Resolver, paint: Paint) -> Result<(Compilation, site::Bases), Failure> {
+    pub fn compile(&self, resolver: &Resolver, paint: Paint) -> Result<(Vec<Compilation>, site::Bases), Failure> {
         let mut known = bases::Known::default();
         let compiled = self.ask(resolver, paint, &mut known, |bases| {
-            match compile_with(&self.parsed, &self.request, bases, &|name| self.passes.wants(name)) {
-                Ok(Outcome::Compiled(compilation)) => Ok(Ok(*compilation)),
-                Ok(Outcome::NeedsBases(requests)) => Err(requests),
-                Err(diagnostics) => Ok(Err(diagnostics)),
+            let (mut compilations, mut wanted) = (Vec::new(), Vec::new());
+            for request in self.requests() {
+                match compile_with(&self.parsed, &request, bases, &|name| self.passes.wants(name)) {
+                    Ok(Outcome::Compiled(compilation)) => compilations.push(*compilation),
+                    Ok(Outcome::NeedsBases(requests)) => wanted.extend(requests),
+                    Err(diagnostics) => return Ok(Err(diagnostics)),
+                }
             }
+            // What several platforms start from is asked for once.
+            let mut seen = HashSet::new();
+            wanted.retain(|request| seen.insert((request.reference.clone(), request.platform.clone())));
+            if wanted.is_empty() { Ok(Ok(compilations)) } else { Err(wanted) }
         })?;
         match compiled {
-            Ok(mut compilation) => {
-                self.tell(&compilation.warnings, paint);
+            Ok(mut compilations) => {
+                self.tell(&without_repetitions(compilations.iter().flat_map(|one| &one.warnings)), paint);
                 if let Some(lock) = &self.lock {
-                    lock.pin(&mut compilation.plan, paint)?;
+                    lock.pin(compilations.iter_mut().map(|one| &mut one.plan), paint)?;
                 }
-                Ok((compilation, known.for_executor))
+                Ok((compilations, known.for_executor))
             }
             Err(diagnostics) => Err(self.refused(&diagnostics, paint)),
         }
+    }
+
+    /// What the compiler is asked for, for each platform.
+    pub fn requests(&self) -> impl Iterator<Item = Request> {
+        self.platforms.iter().map(|platform| Request { platform: platform.clone(), ..self.request.clone() })
+    }
+
+    /// The platform where there are several.
+    pub fn among<'a>(&self, platform: &'a Platform) -> Option<&'a Platform> {
+        Some(platform).filter(|_| self.platforms.len() > 1)
     }
 
     /// Asks the compiler until it needs to know no more base images.
@@ -188,6 +205,18 @@ impl Inputs {
             (count, _) => format!("`{}` has {count} errors", self.file),
         })
     }
+}
+
+/// What is said of one platform and of another is said once.
+#[must_use]
+pub fn without_repetitions<'a>(diagnostics: impl Iterator<Item = &'a Diagnostic>) -> Vec<Diagnostic> {
+    let mut unique: Vec<Diagnostic> = Vec::new();
+    for diagnostic in diagnostics {
+        if !unique.contains(diagnostic) {
+            unique.push(diagnostic.clone());
+        }
+    }
+    unique
 }
 
 /// How a context from elsewhere is fetched.
@@ -270,7 +299,7 @@ pub fn host_platform() -> Platform {
 /// # Errors
 /// If it names none.
 pub fn platform_or_host(argument: Option<&str>) -> Result<Platform, Failure> {
-    argument.map_or_else(|| Ok(host_platform()), |text| text.parse().map_err(Failure::input))
+    argument.map_or_else(|| Ok(host_platform()), platforms::one)
 }
 
 /// The time of now, or of `SOURCE_DATE_EPOCH`, as RFC 3339.

@@ -7,6 +7,7 @@ mod entry;
 mod file;
 mod renew;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use layercake_cache::Digest;
@@ -145,12 +146,29 @@ impl LockFile {
             .help("add it with `layercake compile --lock`"))
     }
 
-    /// Holds the git references and URLs of a plan to what it has of them. Images have been resolved so already.
+    /// Holds the git references and URLs of plans to what it has of them. Images have been resolved so already.
     ///
     /// # Errors
     /// If it has to have all of them and has not, or the Dockerfile demands something else of one.
-    pub fn pin(&self, plan: &mut Plan, paint: Paint) -> Result<(), Failure> {
-        let mut absent = Vec::new();
+    pub fn pin<'a>(&self, plans: impl Iterator<Item = &'a mut Plan>, paint: Paint) -> Result<(), Failure> {
+        let (mut absent, mut images) = (Vec::new(), BTreeSet::new());
+        for plan in plans {
+            self.pin_one(plan, &mut absent, &mut images);
+        }
+        // What several platforms lack alike is lacking once.
+        let mut seen = BTreeSet::new();
+        absent.retain(|what: &String| seen.insert(what.clone()));
+        self.check(&absent)?;
+        let count = absent.len() + images.len();
+        if count > 0 {
+            let note = format!("`{}` lacks {count} of what this build needs; ", self.shown());
+            output::tell(&format!("{} {note}`layercake compile --lock` adds it\n", paint.yellow("note:")));
+        }
+        Ok(())
+    }
+
+    /// Holds a plan to it; adds what it does not have to `absent`, and those of it that are images to `images`.
+    fn pin_one(&self, plan: &mut Plan, absent: &mut Vec<String>, images: &mut BTreeSet<String>) {
         for step in &mut plan.steps {
             let line = step.origin.line;
             let missing = match &mut step.operation {
@@ -183,13 +201,7 @@ impl LockFile {
             }
             _ => None,
         };
-        self.check(&absent)?;
-        let count = absent.len() + plan.steps.iter().filter_map(image).count();
-        if count > 0 {
-            let note = format!("`{}` lacks {count} of what this build needs; ", self.shown());
-            output::tell(&format!("{} {note}`layercake compile --lock` adds it\n", paint.yellow("note:")));
-        }
-        Ok(())
+        images.extend(plan.steps.iter().filter_map(image));
     }
 }
 

@@ -8,6 +8,7 @@ use layercake_executor::image::local::Images;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::{Direction, Event, How};
+use layercake_executor::registry::login::Kept;
 use layercake_executor::registry::settings::Settings as RegistrySettings;
 
 use super::images::{find, open_store};
@@ -25,12 +26,12 @@ const HUB: &str = "docker.io";
 /// A client with these settings.
 #[must_use]
 pub fn client(settings: &Settings) -> Client {
-    let insecure = settings.registries.iter().filter(|(_, registry)| registry.insecure).map(|(host, _)| host.clone());
     let credentials = std::iter::once(settings.docker_config.join("config.json")).chain(settings.auth_files.clone());
     Client::new(RegistrySettings {
         user_agent: concat!("layercake/", env!("CARGO_PKG_VERSION")).to_owned(),
         proxies: settings.proxies.clone(),
-        insecure: insecure.collect(),
+        registries: settings.registries.clone(),
+        neighbours: settings.neighbours.clone(),
         certificates: settings.certificates.clone(),
         credentials: credentials.collect(),
         connect_timeout: Duration::from_secs(15),
@@ -129,7 +130,13 @@ pub fn login(arguments: &arguments::Login) -> Result<(), Failure> {
         (None, false) => ask_silently("Password: ")?,
     };
     let host = arguments.registry.as_deref().unwrap_or(HUB);
-    client(&settings).login(host, &user, &password, &settings.docker_config.join("config.json"))?;
+    let file = settings.docker_config.join("config.json");
+    if client(&settings).login(host, &user, &password, &file)? == Kept::InFile {
+        let file = file.display();
+        tell(&format!(
+            "note: `{file}` holds the password as it is; a helper, named there in `credsStore`, would hide it\n"
+        ));
+    }
     output::line("Login Succeeded")
 }
 

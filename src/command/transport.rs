@@ -10,6 +10,7 @@ use layercake_executor::fault::reason;
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::import::{Imported, import as import_image};
 use layercake_executor::image::load as loading;
+use layercake_executor::image::local::Images;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::image::save::{self as saving, Saving};
 
@@ -34,7 +35,8 @@ pub fn save(arguments: &arguments::Save, paint: Paint) -> Result<(), Failure> {
     for name in &arguments.image {
         let image = find(&store, name, &host_platform())?;
         // What no step of a build has read is still where it came from.
-        let missing: Vec<Descriptor> = image.missing_layers(&store).cloned().collect();
+        let images = Images::new(&store).each(image.reference.as_ref(), &image.descriptor)?;
+        let missing: Vec<Descriptor> = images.iter().flat_map(|image| image.missing_layers(&store)).cloned().collect();
         if !missing.is_empty() {
             client(&settings).fetch_known(&store, name, &missing, &|event| show(&event, false, paint))?;
         }

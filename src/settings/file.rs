@@ -46,12 +46,40 @@ pub struct Host {
     pub cdi_spec_dirs: Option<Vec<PathBuf>>,
 }
 
-/// How to speak with a registry.
+/// How to reach a registry, and where else its images are.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Registry {
     /// Whether plain HTTP or a certificate that nobody vouches for will do.
-    pub insecure: bool,
+    pub insecure: Option<bool>,
+    /// Whether it speaks plain HTTP.
+    pub http: Option<bool>,
+    /// Places to pull from before the registry itself: `HOST[:PORT][/PREFIX]`.
+    pub mirrors: Option<Vec<String>>,
+    /// Files of certificates that are trusted for it.
+    pub ca: Paths,
+    /// A certificate for it to know us by. In the user's file only.
+    pub client_certificate: Option<PathBuf>,
+    /// The key of that certificate.
+    pub client_key: Option<PathBuf>,
+    /// Whether it must not be used.
+    pub blocked: bool,
+}
+
+/// One path, or a list of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a path or a list of paths")]
+pub enum Paths {
+    /// One.
+    One(PathBuf),
+    /// A list.
+    List(Vec<PathBuf>),
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
 }
 
 /// Whose file it is.

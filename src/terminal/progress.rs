@@ -1,6 +1,7 @@
 //! Progress: the events of a build, as lines, as JSON, or redrawn in place.
 
 mod live;
+mod title;
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -8,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use layercake_compiler::operation::Operation;
-use layercake_compiler::plan::{Plan, Step, StepId};
+use layercake_compiler::plan::{Joint, Plan, Step, StepId};
 use layercake_executor::build::event::{Event, Finish};
 use serde_json::json;
 
@@ -16,10 +17,12 @@ use super::output::{tell, tell_bytes};
 use super::paint::Paint;
 use crate::arguments::build;
 use live::Live;
+use title::titles;
 
 /// Shows what happens during a build on standard error.
 pub struct Progress<'a> {
     plan: &'a Plan,
+    titles: Vec<String>,
     paint: Paint,
     show: Show,
 }
@@ -33,8 +36,8 @@ enum Show {
 }
 
 impl<'a> Progress<'a> {
-    /// Shows the steps of `plan`.
-    pub fn new(plan: &'a Plan, kind: Option<build::Progress>, paint: Paint) -> Self {
+    /// Shows the steps of `plans`, as they are done together.
+    pub fn new(joint: &'a Joint, plans: &[Plan], kind: Option<build::Progress>, paint: Paint) -> Self {
         let terminal = std::io::stderr().is_terminal() && !crate::settings::is_colourless();
         let show = match kind {
             None => Show::Nothing,
@@ -43,7 +46,7 @@ impl<'a> Progress<'a> {
             Some(build::Progress::Auto) if terminal => Show::Live(Live::new(paint)),
             Some(build::Progress::Auto | build::Progress::Plain) => Show::Plain(Mutex::default()),
         };
-        Self { plan, paint, show }
+        Self { plan: &joint.plan, titles: titles(joint, plans), paint, show }
     }
 
     /// Takes an event.
@@ -52,7 +55,7 @@ impl<'a> Progress<'a> {
             Show::Nothing => (),
             Show::Json(pieces) => self.json(event, pieces),
             Show::Plain(lines) => self.plain(event, lines),
-            Show::Live(live) => live.event(event, |step| self.step(step)),
+            Show::Live(live) => live.event(event, |step| (self.step(step), self.title(step))),
         }
     }
 
@@ -118,18 +121,8 @@ impl<'a> Progress<'a> {
     }
 
     /// The stage and the instruction.
-    fn title(&self, step: StepId) -> String {
-        title(self.step(step))
-    }
-}
-
-/// The instruction, and the stage where it has a name.
-fn title(step: &Step) -> String {
-    let stage = step.origin.stage.as_str();
-    if stage.bytes().all(|byte| byte.is_ascii_digit()) {
-        step.origin.name.clone()
-    } else {
-        format!("[{stage}] {}", step.origin.name)
+    fn title(&self, step: StepId) -> &str {
+        &self.titles[step.index()]
     }
 }
 

@@ -27,6 +27,21 @@ fn the_projects_file_is_damaged() {
 }
 
 #[test]
+fn a_section_of_a_registry_makes_no_sense() {
+    let home = home();
+    for (text, name) in [
+        ("mirrors = \"mirror.example\"\n", "registry-with-a-mirror-that-is-no-list"),
+        ("mirrors = [\"https://mirror.example\"]\n", "registry-with-a-mirror-by-protocol"),
+        ("insecrue = true\n", "registry-with-an-unknown-key"),
+        ("http = true\ninsecure = false\n", "registry-of-two-minds"),
+        ("client-certificate = \"me.pem\"\nclient-key = \"me.key\"\n", "registry-of-a-project-with-a-key"),
+    ] {
+        home.write("ctx/layercake.toml", format!("[registry.\"docker.io\"]\n{text}"));
+        assert_fails(&home, ["build", "ctx"], 2, name);
+    }
+}
+
+#[test]
 fn the_users_file_is_damaged() {
     let home = home();
     home.write("../config/layercake/config.toml", "[host]\nfiles = [\"relative\"]\n");

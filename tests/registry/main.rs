@@ -5,6 +5,15 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod authority;
+mod faults;
+mod faulty;
+mod mirrors;
+mod proxies;
+mod resumed;
+mod secured;
+mod wrong;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -224,6 +233,8 @@ fn a_login_opens_a_protected_registry() {
     let password = std::fs::File::open(home.path("work/password")).unwrap();
     run(home.command(["login", "-u", "ann", "--password-stdin", &registry.host()]).stdin(password)).ok();
     home.layercake(["push", &name]).ok();
+    let opened = home.command(["login", "-u", "ann", "-p", "wonder", &registry.host()]).output().unwrap();
+    assert!(String::from_utf8_lossy(&opened.stderr).contains("holds the password as it is"), "{opened:?}");
     let kept: Value = serde_json::from_str(&home.read("../home/.docker/config.json")).unwrap();
     assert!(kept["auths"][registry.host()].is_object(), "{kept}");
     home.layercake(["logout", &registry.host()]).ok();

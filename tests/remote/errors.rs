@@ -112,7 +112,8 @@ fn a_server_has_to_prove_who_it_is() {
     let Some(home) = Home::with_base() else { return };
     let (certificate, key) = certificate(&home);
     // Any server that speaks TLS would do.
-    let server = Registry::start(&Protection::None, &Protocol::Https { certificate: certificate.clone(), key });
+    let server =
+        Registry::start(&Protection::None, &Protocol::Https { certificate: certificate.clone(), key, clients: None });
     assert_add_fails(&home, &format!("ADD https://{}/v2/", server.host()), 3, "unknown-authority");
     let mut build = home.command(["build", "-t", "x", "ctx"]);
     run(build.env("SSL_CERT_FILE", &certificate)).ok();

@@ -31,15 +31,21 @@ const FILES: [(&str, u32, u64, Option<&str>); 12] = [
 /// Its root file system in a tar; `None` where the machine has no static busybox.
 pub(crate) fn rootfs() -> Option<&'static [u8]> {
     static ROOTFS: OnceLock<Option<Vec<u8>>> = OnceLock::new();
-    ROOTFS.get_or_init(|| busybox().map(|program| tar(&program))).as_deref()
+    ROOTFS.get_or_init(|| busybox().map(|program| tar(&FILES, &program))).as_deref()
 }
 
-fn busybox() -> Option<Vec<u8>> {
+/// The same around another processor's busybox, with nothing that is not root's: a user namespace of a single id can unpack it.
+pub(crate) fn rootfs_of(busybox: &[u8]) -> Vec<u8> {
+    let of_root: Vec<_> = FILES.into_iter().filter(|(_, _, owner, _)| *owner == 0).collect();
+    tar(&of_root, busybox)
+}
+
+pub(crate) fn busybox() -> Option<Vec<u8>> {
     fs::read(BUSYBOX).ok().filter(|program| is_static(program))
 }
 
 /// Whether a 64-bit ELF program asks for no loader: it has no program header of the type `PT_INTERP` (elf(5)).
-fn is_static(program: &[u8]) -> bool {
+pub(crate) fn is_static(program: &[u8]) -> bool {
     const PT_INTERP: u32 = 3;
     let number = |place: usize, length: usize| {
         let bytes = program.get(place..place + length)?;
@@ -52,9 +58,9 @@ fn is_static(program: &[u8]) -> bool {
     program.starts_with(b"\x7fELF\x02\x01") && is_interpreted() == Some(false)
 }
 
-fn tar(busybox: &[u8]) -> Vec<u8> {
+fn tar(files: &[(&str, u32, u64, Option<&str>)], busybox: &[u8]) -> Vec<u8> {
     let mut tar = Builder::new(Vec::new());
-    for (path, mode, owner, content) in FILES {
+    for (path, mode, owner, content) in files.iter().copied() {
         let kind = if content.is_some() { EntryType::Regular } else { EntryType::Directory };
         append(&mut tar, path, (kind, mode, owner), content.unwrap_or_default().as_bytes());
     }

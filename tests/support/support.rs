@@ -10,6 +10,7 @@ pub(crate) mod git;
 pub(crate) mod home;
 pub(crate) mod image;
 pub(crate) mod machine;
+pub(crate) mod platforms;
 pub(crate) mod process;
 pub(crate) mod ran;
 pub(crate) mod transcript;

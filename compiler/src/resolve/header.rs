@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::globals::Globals;
 use super::stage::StageSyntax;
-use super::{expand, platform};
+use super::expand;
 use crate::ast::Word;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lint;
 use crate::operation::Git;
-use crate::platform::Platform;
+use crate::platform::{Platform, specifier};
 use crate::program::StageId;
 use crate::reference::{InvalidReference, Reference};
 use crate::request::{NamedContext, Request};
@@ -253,7 +253,7 @@ fn resolve_platform(
         let error = Diagnostic::error(Code::InvalidPlatform, at, message).label(flag.span, "");
         return Err(Box::new(undeclared_help(error, expanded, globals)));
     }
-    match platform::parse(&expanded.text, &request.build_platform) {
+    match specifier::parse(&expanded.text, &request.build_platform) {
         Ok(platform) => {
             findings.extend(lint::platform::constant(stage.from, flag, expanded, &platform, at));
             Ok(platform)

@@ -19,6 +19,7 @@ use super::product::Product;
 use super::tree::Tree;
 use crate::agent::Agent;
 use crate::cgroup;
+use crate::emulation::Emulator;
 use crate::git;
 use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
@@ -115,6 +116,8 @@ pub struct Surroundings {
     pub groups: Option<cgroup::Parent>,
     /// The folders that describe CDI devices.
     pub cdi_folders: Vec<PathBuf>,
+    /// What may run programs for other processors. No part of any key: what a command makes does not depend on who runs it.
+    pub emulators: Vec<Emulator>,
     /// What is allowed that is forbidden by default.
     pub allowed: Allowed,
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::Client;
 use super::error::{Error, Problem};
+use super::{Client, Platforms};
 use crate::image::error::Error as ImageError;
 
 /// How long a client may take to find its service: it may be on another machine.
@@ -39,10 +39,26 @@ impl Client {
     }
 
     /// Arguments that make it read an archive from its standard input.
-    fn load(self) -> &'static [&'static str] {
+    fn load(self, platforms: Platforms) -> &'static [&'static str] {
+        match (self, platforms) {
+            (Self::Nerdctl, Platforms::Several) => &["load", "--all-platforms"],
+            (Self::Docker | Self::Podman | Self::Nerdctl, _) => &["load"],
+            (Self::Ctr, Platforms::One) => &["images", "import", "-"],
+            (Self::Ctr, Platforms::Several) => &["images", "import", "--all-platforms", "-"],
+        }
+    }
+
+    /// Whether the store behind it can hold images for several platforms under one name.
+    pub(super) fn holds_several(self) -> bool {
         match self {
-            Self::Docker | Self::Podman | Self::Nerdctl => &["load"],
-            Self::Ctr => &["images", "import", "-"],
+            Self::Nerdctl | Self::Ctr => true,
+            Self::Podman => false,
+            Self::Docker => {
+                let question = ["info", "--format", "{{json .DriverStatus}}"];
+                let answer = Command::new(self.program()).args(question).stdin(Stdio::null()).output();
+                // What docker says where its images are containerd's ("containerd image store" in its manual).
+                answer.is_ok_and(|answer| text(Some(answer.stdout.as_slice())).contains("io.containerd.snapshotter"))
+            }
         }
     }
 
@@ -95,11 +111,12 @@ struct Answer {
 /// Gives the client the archive that `write` writes; returns what it says.
 pub(super) fn load(
     client: Client,
+    platforms: Platforms,
     write: impl FnOnce(&mut dyn Write) -> Result<(), ImageError>,
 ) -> Result<Vec<String>, Error> {
     let engine = client.program();
     let mut command = Command::new(engine);
-    command.args(client.load()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(client.load(platforms)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if client == Client::Podman {
         command.envs(user_namespace());
     }

@@ -18,7 +18,7 @@ const SHELF: &str = "explain";
 const MOST: usize = 16;
 
 /// Which builds are builds of the same: those of the same target of the same Dockerfile with the same context. Arguments,
-/// platforms and the Dockerfile's text are no part of it: how they change is what is to be explained.
+/// the platform and the Dockerfile's text are no part of it: how they change is what is to be explained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The folder's path without links, or the address.
@@ -27,6 +27,9 @@ pub struct Subject {
     pub file: String,
     /// As it was asked for, in lower case; empty where nothing was.
     pub target: String,
+    /// Which of several platforms that are built at once; empty where there was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub platform: String,
 }
 
 /// A build, as far as it has to be known to explain it or a later one.
@@ -142,7 +145,11 @@ pub struct History {
 
 impl Subject {
     fn name(&self) -> String {
-        [self.context.as_str(), &self.file, &self.target].join("\0")
+        let mut name = [self.context.as_str(), &self.file, &self.target].join("\0");
+        if !self.platform.is_empty() {
+            name.extend(["\0", &self.platform]);
+        }
+        name
     }
 }
 
@@ -265,7 +272,7 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().unwrap();
             let store = Store::open(folder.path()).unwrap();
-            let subject = Subject { context: "/c".to_owned(), file: "/c/f".to_owned(), target: String::new() };
+            let subject = Subject { context: "/c".to_owned(), file: "/c/f".to_owned(), target: String::new(), platform: String::new() };
             let build = Build { steps: Vec::new(), arguments: BTreeMap::new(), ignored: BTreeMap::new() };
             let (one, other) = (list(&one), list(&other));
             let key = one.key().to_string();

@@ -69,7 +69,8 @@ impl Recorder {
         seen.get(&step).is_some_and(|seen| matches!(seen.finish, Some(Finish::Done(_))))
     }
 
-    /// Remembers the build, whether or not it came to its end. Writes nothing if it was as the last one.
+    /// Remembers the build of a plan, whether or not it came to its end. Writes nothing if it was as the last one. `heard` is as
+    /// what a step of the plan was told of.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -79,16 +80,18 @@ impl Recorder {
         subject: &Subject,
         plan: &Plan,
         surroundings: Surroundings,
+        heard: impl Fn(StepId) -> StepId,
     ) -> Result<(), StoreError> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = |step: StepId| seen.get(&step).map(|seen| seen.ingredients.key().to_string());
+        let of = |step: StepId| seen.get(&heard(step));
+        let key = |step: StepId| of(step).map(|seen| seen.ingredients.key().to_string());
         let build = document::build(plan, surroundings, key);
-        let outcomes = plan.steps.iter().map(|step| outcome(&step.operation, seen.get(&step.id)));
+        let outcomes = plan.steps.iter().map(|step| outcome(&step.operation, of(step.id)));
         History::load(store, subject)?.add(
             store,
             &build,
             outcomes.collect(),
-            seen.values().map(|seen| &seen.ingredients),
+            plan.steps.iter().filter_map(|step| of(step.id)).map(|seen| &seen.ingredients),
         )
     }
 }

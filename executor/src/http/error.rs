@@ -115,6 +115,10 @@ impl Error {
             ClientError::RateLimited { .. } => Self::Status { address, status: 429 },
             ClientError::Unexpected { host, problem, .. } => Self::Unexpected { address, host, problem },
             ClientError::Setting { setting, problem } => Self::Setting { setting, problem },
+            ClientError::File { path, problem } => Self::Setting {
+                setting: "of trusted certificates",
+                problem: format!("`{}`: {problem}", path.display()),
+            },
             other => Self::Unexpected { address, host: String::new(), problem: other.to_string() },
         }
     }
@@ -151,7 +155,7 @@ impl Error {
             Self::Unreachable { why: Obstacle::Name, .. } => {
                 "check the spelling of the host, and whether this machine has a network and a name server"
             }
-            Self::Unreachable { why: Obstacle::Refused | Obstacle::Silence, .. } => {
+            Self::Unreachable { why: Obstacle::Refused | Obstacle::NoRoute | Obstacle::Silence, .. } => {
                 "check host and port, and whether a proxy is needed: `HTTP_PROXY` and `HTTPS_PROXY` name it"
             }
             Self::Unreachable { why: Obstacle::Tls(_), .. } => {
@@ -179,11 +183,12 @@ fn obstacle(host: &str, why: &Obstacle) -> String {
     match why {
         Obstacle::Name => format!("no such host: the name of `{host}` cannot be resolved"),
         Obstacle::Refused => format!("connection refused by `{host}`"),
+        Obstacle::NoRoute => format!("no route to host `{host}`"),
         Obstacle::Silence => format!("`{host}` does not answer (i/o timeout)"),
-        Obstacle::Tls(text) if text.starts_with("invalid peer certificate") => {
-            format!("tls: failed to verify certificate of `{host}`: {text}")
+        Obstacle::Tls(problem) if problem.is_the_certificates() => {
+            format!("tls: failed to verify certificate of `{host}`: {problem}")
         }
-        Obstacle::Tls(text) => format!("tls: no secure connection to `{host}` can be made: {text}"),
+        Obstacle::Tls(problem) => format!("tls: no secure connection to `{host}` can be made: {problem}"),
         Obstacle::Proxy(text) => format!("proxyconnect: the proxy on the way to `{host}` is of no use: {text}"),
         Obstacle::Other(text) => format!("cannot connect to `{host}`: {text}"),
     }

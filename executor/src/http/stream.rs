@@ -19,7 +19,8 @@ use crate::registry::error::Error as ClientError;
 use crate::registry::event::ignore;
 use crate::registry::response::refusal;
 use crate::registry::retry::Attempts;
-use crate::registry::transport::{Content, Incoming, Matter, Outgoing, Verification, server};
+use crate::registry::transport::{Content, Incoming, Matter, Outgoing, server};
+use crate::registry::way::Way;
 
 /// Bytes that are held at once.
 const CHUNK: usize = 1 << 17;
@@ -198,7 +199,7 @@ impl Stream<'_> {
             uri: self.address.uri().clone(),
             headers,
             body: Content::None,
-            verification: Verification::Required,
+            way: &Way::default(),
             matter: if self.checksum.is_some() { Matter::KnownFile } else { Matter::File },
             doing: &doing,
         };
@@ -244,7 +245,7 @@ impl Stream<'_> {
         match incoming.status {
             // What is tried again is told by its status.
             StatusCode::REQUEST_TIMEOUT => {
-                Trouble::Passing(ClientError::Server { host, status: 408, doing, message: String::new() })
+                Trouble::Passing(ClientError::Server { host, status: 408, after: None, doing, message: String::new() })
             }
             _ => Trouble::Passing(refusal(incoming, &host, &self.address.to_string(), &doing)),
         }

@@ -10,6 +10,9 @@ use crate::image::media::{Family, MediaType};
 /// The most bytes a manifest, an index or a configuration may have; registries refuse longer manifests too.
 pub const LIMIT: u64 = 8 << 20;
 
+/// The most layers an image may have. Docker's limit is 127, and the kernel's for one mount 500.
+const LAYERS: usize = 1000;
+
 /// What a name or an index may lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
@@ -68,6 +71,9 @@ pub enum Problem {
         /// Diff ids in the configuration.
         diff_ids: usize,
     },
+    /// More layers than any system can stack; whoever made this means ill.
+    #[error("has {0} layers; more than {LAYERS} are no image's")]
+    TooManyLayers(usize),
     /// Indexes in indexes in indexes.
     #[error("lies deeper than {0} indexes")]
     TooDeep(usize),
@@ -139,6 +145,9 @@ pub fn image_config(manifest_digest: Digest, manifest: &Manifest, bytes: &[u8]) 
         MediaType::Config(_) => (),
         MediaType::Other(text) if unnamed(text) => (),
         other => return Err(wrong(Problem::Artifact(other.clone()))),
+    }
+    if manifest.layers.len() > LAYERS {
+        return Err(wrong(Problem::TooManyLayers(manifest.layers.len())));
     }
     if let Some(layer) = manifest.layers.iter().find(|layer| layer.media_type.layer_compression().is_none()) {
         return Err(wrong(Problem::Layer(layer.media_type.clone())));

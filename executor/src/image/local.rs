@@ -94,6 +94,57 @@ impl<'a> Images<'a> {
         self.by_id(id, text, platform)
     }
 
+    /// As [`Images::find`], for who asks for an image and not for what runs here: where an index has none for `platform`, its first
+    /// that is here.
+    ///
+    /// # Errors
+    /// As for [`Images::find`].
+    pub fn find_any(&self, text: &str, platform: &Platform) -> Result<Option<LocalImage>, Error> {
+        if let Some(found) = self.find(text, platform)? {
+            return Ok(Some(found));
+        }
+        let wanted = text.parse::<Reference>().ok();
+        let id = text.strip_prefix("sha256:").unwrap_or(text);
+        let is_wanted = |named: &NamedImage| {
+            let is_named = wanted.is_some() && named.reference == wanted;
+            is_named || (!id.is_empty() && named.descriptor.digest.hex().starts_with(id))
+        };
+        match self.list()?.into_iter().find(is_wanted) {
+            Some(named) => self.any(named.reference.as_ref(), &named.descriptor, platform),
+            None => Ok(None),
+        }
+    }
+
+    /// The image for `platform` that `descriptor` leads to, or else the first that is here.
+    ///
+    /// # Errors
+    /// As for [`Images::documents`].
+    pub fn any(
+        &self,
+        reference: Option<&Reference>,
+        descriptor: &Descriptor,
+        platform: &Platform,
+    ) -> Result<Option<LocalImage>, Error> {
+        match self.documents(reference, descriptor, platform)? {
+            Some(found) => Ok(Some(found)),
+            None => Ok(self.each(reference, descriptor)?.into_iter().next()),
+        }
+    }
+
+    /// The images that `descriptor` leads to, of an index those for all platforms, as far as their documents are here.
+    ///
+    /// # Errors
+    /// As for [`Images::documents`].
+    pub fn each(&self, reference: Option<&Reference>, descriptor: &Descriptor) -> Result<Vec<LocalImage>, Error> {
+        let entries = self.with_entries(descriptor)?;
+        // What is no index leads to the same, whatever is asked for.
+        let no_platform = Platform::new("", "", "");
+        let platform = |entry: &Descriptor| entry.platform.as_ref().map_or_else(|| no_platform.clone(), Platform::from);
+        let several = if entries.len() > 1 { &entries[1..] } else { &entries };
+        let found = several.iter().map(|entry| self.documents(reference, descriptor, &platform(entry)));
+        found.filter_map(Result::transpose).collect()
+    }
+
     /// What `reference` leads to; `None` if it has not been given a meaning.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ const BLOCK: u64 = 512;
 /// # Errors
 /// If the folder cannot be read, holds what no layer can express, or changes meanwhile; or if `out` fails.
 pub fn write<W: Write>(folder: &Path, epoch: Option<i64>, out: W) -> Result<W, Error> {
-    write_contents(folder, epoch.unwrap_or(i64::MAX), Contents::All, out)
+    write_contents(&[("", folder)], epoch.unwrap_or(i64::MAX), Contents::All, out)
 }
 
 /// Writes the folder's outline.
@@ -50,24 +50,46 @@ pub fn write<W: Write>(folder: &Path, epoch: Option<i64>, out: W) -> Result<W, E
 /// # Errors
 /// As [`write`].
 pub fn write_outline<W: Write>(folder: &Path, out: W) -> Result<W, Error> {
-    write_contents(folder, i64::MAX, Contents::Outline, out)
+    write_contents(&[("", folder)], i64::MAX, Contents::Outline, out)
 }
 
-fn write_contents<W: Write>(folder: &Path, epoch: i64, contents: Contents, out: W) -> Result<W, Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = openat(CWD, folder, flags, Mode::empty()).at("open", folder)?;
-    let stat = fstat(&fd).at("look at", folder)?;
-    let mut writer = Writer {
-        out: Builder::new(out),
-        root: folder,
-        epoch,
-        contents,
-        path: Vec::new(),
-        first: HashMap::new(),
-        buffer: vec![0; CHUNK],
-    };
-    writer.root(&fd, &stat)?;
-    writer.out.into_inner().map_err(cannot_write)
+/// Writes several folders into one archive, each under a name; one whose name is empty is its root.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_each<W: Write>(folders: &[(&str, &Path)], epoch: Option<i64>, out: W) -> Result<W, Error> {
+    write_contents(folders, epoch.unwrap_or(i64::MAX), Contents::All, out)
+}
+
+fn write_contents<W: Write>(
+    folders: &[(&str, &Path)],
+    epoch: i64,
+    contents: Contents,
+    out: W,
+) -> Result<W, Error> {
+    let mut builder = Builder::new(out);
+    for (name, folder) in folders {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(CWD, *folder, flags, Mode::empty()).at("open", folder)?;
+        let stat = fstat(&fd).at("look at", folder)?;
+        let mut path = name.as_bytes().to_vec();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        let mut writer = Writer {
+            out: builder,
+            root: folder,
+            epoch,
+            contents,
+            above: path.len(),
+            path,
+            first: HashMap::new(),
+            buffer: vec![0; CHUNK],
+        };
+        writer.root(&fd, &stat)?;
+        builder = writer.out;
+    }
+    builder.into_inner().map_err(cannot_write)
 }
 
 /// The failure of the stream that the archive goes to.
@@ -80,8 +102,10 @@ struct Writer<'a, W: Write> {
     root: &'a Path,
     epoch: i64,
     contents: Contents,
-    /// Of the current entry, from the root; a folder's ends in a slash.
+    /// Of the current entry, from the archive's root; a folder's ends in a slash.
     path: Vec<u8>,
+    /// How much of each path is the name that the folder has in the archive.
+    above: usize,
     /// The first name of each file that has several, by device and inode number.
     first: HashMap<(u64, u64), Vec<u8>>,
     buffer: Vec<u8>,
@@ -90,7 +114,9 @@ struct Writer<'a, W: Write> {
 impl<W: Write> Writer<'_, W> {
     fn root(&mut self, fd: &OwnedFd, stat: &Stat) -> Result<(), Error> {
         let attributes = self.attributes(fd, stat)?;
-        if attributes != Attributes::folder_default() {
+        if self.above > 0 {
+            self.header(EntryType::Directory, stat, &attributes)?;
+        } else if attributes != Attributes::folder_default() {
             self.path.extend_from_slice(b"./");
             self.header(EntryType::Directory, stat, &attributes)?;
             self.path.clear();
@@ -102,7 +128,7 @@ impl<W: Write> Writer<'_, W> {
     fn everything(&mut self, root: &OwnedFd) -> Result<(), Error> {
         let mut fd = list::open_below(root, b"").at("open", self.root)?;
         // For each folder on the way, what is left of it and the length of its path.
-        let mut way = vec![(self.begin(&fd)?, 0)];
+        let mut way = vec![(self.begin(&fd)?, self.above)];
         while let Some((names, length)) = way.last_mut() {
             self.path.truncate(*length);
             match names.next() {
@@ -116,7 +142,7 @@ impl<W: Write> Writer<'_, W> {
                     way.pop();
                     if let Some((_, length)) = way.last() {
                         self.path.truncate(*length);
-                        fd = list::open_below(root, &self.path).at("open", &self.place())?;
+                        fd = list::open_below(root, &self.path[self.above..]).at("open", &self.place())?;
                     }
                 }
             }
@@ -252,6 +278,6 @@ impl<W: Write> Writer<'_, W> {
 
     /// Where the current entry lies on disk.
     fn place(&self) -> PathBuf {
-        self.root.join(OsStr::from_bytes(&self.path))
+        self.root.join(OsStr::from_bytes(&self.path[self.above..]))
     }
 }

@@ -170,6 +170,7 @@ fn spec(run: &Run, root: Overlay, surroundings: &Surroundings) -> Spec {
         limits: surroundings.limits.clone(),
         shm_size: surroundings.shm_size,
         security: run.security,
+        emulators: surroundings.emulators.clone(),
         ..Spec::new(root, run.arguments.clone())
     }
 }

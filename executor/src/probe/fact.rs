@@ -47,6 +47,8 @@ pub enum Subject {
     Seccomp,
     /// File systems of our own.
     Fuse,
+    /// Programs for other processors.
+    Platforms,
     /// Groups of processes with limits.
     ControlGroups,
     /// A way out of private networks.
@@ -66,6 +68,7 @@ impl fmt::Display for Subject {
             Self::Sandbox => "sandbox",
             Self::Seccomp => "seccomp",
             Self::Fuse => "fuse",
+            Self::Platforms => "platforms",
             Self::ControlGroups => "cgroups",
             Self::Pasta => "pasta",
             Self::Git => "git",

@@ -15,8 +15,8 @@ use crate::mount;
 use crate::overlay::{Overlay, Upper};
 
 /// A folder for a trial, gone afterwards.
-struct Trial {
-    folder: PathBuf,
+pub(super) struct Trial {
+    pub(super) folder: PathBuf,
 }
 
 impl Drop for Trial {
@@ -26,7 +26,7 @@ impl Drop for Trial {
 }
 
 impl Trial {
-    fn new(store: &Path, name: &str) -> io::Result<Self> {
+    pub(super) fn new(store: &Path, name: &str) -> io::Result<Self> {
         let trial = Self { folder: store.join(format!(".{name}-{}", std::process::id())) };
         for name in ["first", "second", "upper", "work"] {
             fs::create_dir_all(trial.folder.join(name))?;

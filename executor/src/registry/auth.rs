@@ -170,7 +170,7 @@ impl Authenticator {
             uri: realm.clone(),
             headers: headers(&[]),
             body: Content::None,
-            verification: errand.endpoint.verification,
+            way: &errand.endpoint.way,
             matter: Matter::Registry,
             doing: "asking for a token",
         };

@@ -1,9 +1,10 @@
 //! [`Client`]: requests to registries, with authentication and second attempts.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ureq::http::header::AUTHORIZATION;
+use ureq::http::header::{AUTHORIZATION, HeaderName};
 use ureq::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use crate::registry::auth::{Access, Authenticator, Errand, Relearned, Scope};
@@ -11,10 +12,11 @@ use crate::registry::credentials::Credential;
 use crate::registry::endpoint::Endpoints;
 use crate::registry::error::Error;
 use crate::registry::event::{Events, ignore};
-use crate::registry::login;
+use crate::registry::login::{self, Kept};
 use crate::registry::repository::Repository;
 use crate::registry::response::refusal;
 use crate::registry::retry::Attempts;
+use crate::registry::routes::Routes;
 use crate::registry::settings::Settings;
 use crate::registry::transport::{Content, Incoming, Matter, Outgoing, Transport};
 use crate::registry::uri::same_server;
@@ -23,8 +25,11 @@ use crate::registry::uri::same_server;
 pub struct Client {
     pub(crate) settings: Arc<Settings>,
     pub(crate) transport: Transport,
+    pub(crate) routes: Routes,
     endpoints: Endpoints,
     authenticator: Authenticator,
+    /// Mirrors that could not be reached.
+    lost: Mutex<HashSet<String>>,
 }
 
 /// A request to a registry.
@@ -67,23 +72,28 @@ impl Client {
         let settings = Arc::new(settings);
         Self {
             transport: Transport::new(settings.clone()),
+            routes: Routes::new(settings.clone()),
             endpoints: Endpoints::default(),
             authenticator: Authenticator::new(settings.clone()),
+            lost: Mutex::default(),
             settings,
         }
     }
 
-    /// Tries a user's password out with a registry and keeps it in `file`, or with the helper that the file names.
+    /// Tries a user's password out with a registry and keeps it in `file`, or with the helper that the file names; says
+    /// which.
     ///
     /// # Errors
     /// If the registry refuses it or cannot be asked, or if it cannot be kept.
-    pub fn login(&self, host: &str, user: &str, password: &str, file: &Path) -> Result<(), Error> {
+    pub fn login(&self, host: &str, user: &str, password: &str, file: &Path) -> Result<Kept, Error> {
         let credential = Credential::Password { user: user.to_owned(), password: password.to_owned() };
         let trial = Self {
             settings: self.settings.clone(),
             transport: Transport::new(self.settings.clone()),
+            routes: Routes::new(self.settings.clone()),
             endpoints: Endpoints::default(),
             authenticator: Authenticator::trying(self.settings.clone(), credential),
+            lost: Mutex::default(),
         };
         trial.check(host)?;
         Ok(login::store(file, host, user, password, self.settings.helper_timeout)?)
@@ -118,6 +128,16 @@ impl Client {
         if incoming.status.is_success() { Ok(()) } else { Err(call.refused(&mut incoming)) }
     }
 
+    /// Whether a mirror could not be reached before.
+    pub(crate) fn is_lost(&self, mirror: &Repository) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(&mirror.host)
+    }
+
+    /// Takes note that a mirror cannot be reached.
+    pub(crate) fn lose(&self, mirror: &Repository) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(mirror.host.clone());
+    }
+
     /// Sends a request, again where that may help. Answers about credentials, rates and the server's own troubles become
     /// errors; all others are for the caller to understand.
     pub(crate) fn send(&self, call: &Call<'_>, events: Events<'_>) -> Result<Incoming, Error> {
@@ -133,7 +153,8 @@ impl Client {
     /// [`Client::send`] without second attempts, except that a registry may ask for credentials first.
     pub(crate) fn send_once(&self, call: &Call<'_>) -> Result<Incoming, Error> {
         let host = &call.repository.host;
-        let endpoint = self.endpoints.find(host, &self.settings, &self.transport)?;
+        let way = self.routes.way(call.repository)?;
+        let endpoint = self.endpoints.find(host, &way, &self.transport)?;
         let own = match call.target {
             Target::Path(path) => endpoint.uri(&format!("/v2/{}/{path}", call.repository.path))?,
             Target::Root | Target::Address(_) => endpoint.uri("/v2/")?,
@@ -142,12 +163,20 @@ impl Client {
         let scopes = call.scopes();
         let errand = Errand { host, endpoint: &endpoint, scopes: &scopes, what: call.what };
         let doing = format!("{} `{}`", call.doing, call.what);
+        let elsewhere = way.elsewhere();
         let mut challenged = false;
         loop {
             let mut headers = call.headers.clone();
             // An upload may go to another server, which knows who sent it there.
-            let value =
-                if same_server(&uri, &own) { self.authenticator.header(errand, &self.transport)? } else { None };
+            let is_own = same_server(&uri, &own);
+            let value = if is_own { self.authenticator.header(errand, &self.transport)? } else { None };
+            if is_own {
+                for (name, value) in &way.headers {
+                    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+                        headers.append(name, value);
+                    }
+                }
+            }
             if let Some(mut value) = value.as_ref().and_then(|value| HeaderValue::try_from(value).ok()) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
@@ -157,7 +186,7 @@ impl Client {
                 uri: uri.clone(),
                 headers,
                 body: call.body,
-                verification: endpoint.verification,
+                way: if is_own { &way } else { &elsewhere },
                 matter: Matter::Registry,
                 doing: &doing,
             })?;

@@ -1,8 +1,9 @@
-//! One blob from a registry into the store: checked, and taken up again where the connection broke.
+//! One blob from a registry into the store: checked, and taken up again where the connection broke, or where an earlier
+//! process has left it.
 
 use std::io::{self, Read, Write};
 
-use layercake_cache::{BlobWriter, Error as StoreError, Store};
+use layercake_cache::{Error as StoreError, PartialBlob, Store};
 use ureq::http::header::{CONTENT_RANGE, RANGE};
 use ureq::http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -26,12 +27,6 @@ pub(crate) struct Download<'a> {
     pub(crate) halt: &'a Halt,
 }
 
-/// Bytes that have come.
-struct Arrived<'a> {
-    writer: BlobWriter<'a>,
-    count: u64,
-}
-
 /// Why a stream ended too early.
 enum Interruption {
     /// The rest is still missing.
@@ -44,38 +39,51 @@ impl Download<'_> {
     /// Fetches the blob.
     pub(crate) fn run(&self) -> Result<(), Error> {
         let mut anew = Attempts::new(&self.client.settings, self.events);
+        // What an earlier process has left may be damaged, which says nothing about the registry.
+        let mut partial = self.partial()?;
+        let mut inherited = partial.length() > 0;
         loop {
-            match self.whole() {
+            match self.whole(partial) {
                 Ok(()) => break,
                 Err(Interruption::Again(error)) => return Err(error),
+                Err(Interruption::Anew(_)) if inherited => inherited = false,
                 Err(Interruption::Anew(error)) => anew.failed(error)?,
             }
+            partial = self.partial()?;
         }
         let (digest, direction) = (self.blob.digest, Direction::Down);
         (self.events)(Event::Finished { digest, direction, how: How::Moved });
         Ok(())
     }
 
-    /// One copy of the blob, however many connections it takes.
-    fn whole(&self) -> Result<(), Interruption> {
-        let writer = self.store.blob_writer().map_err(|error| Interruption::Again(self.unstored(error)))?;
-        let mut arrived = Arrived { writer, count: 0 };
+    fn partial(&self) -> Result<PartialBlob<'_>, Error> {
+        self.store.partial_blob(&self.blob.digest).map_err(|error| self.unstored(error))
+    }
+
+    /// One copy of the blob, however many connections it takes. What has come stays if the rest does not.
+    fn whole(&self, mut partial: PartialBlob<'_>) -> Result<(), Interruption> {
+        if partial.length() > self.blob.size {
+            partial.restart().map_err(|error| Interruption::Again(self.unstored(error)))?;
+        }
         let mut again = Attempts::new(&self.client.settings, self.events);
-        self.moved(0);
+        self.moved(partial.length());
         loop {
-            let before = arrived.count;
-            match self.stream(&mut arrived) {
+            let before = partial.length();
+            match self.stream(&mut partial) {
                 Ok(()) => break,
                 Err(Interruption::Again(error)) => {
-                    if arrived.count > before {
+                    if partial.length() > before {
                         again.progressed();
                     }
                     again.failed(error).map_err(Interruption::Again)?;
                 }
-                anew => return anew,
+                Err(Interruption::Anew(error)) => {
+                    partial.restart().map_err(|error| Interruption::Again(self.unstored(error)))?;
+                    return Err(Interruption::Anew(error));
+                }
             }
         }
-        match arrived.writer.finish_as(&self.blob.digest, Some(self.blob.size)) {
+        match partial.finish(self.blob.size) {
             Err(StoreError::Digest { expected, found }) => Err(Interruption::Anew(Error::WrongDigest {
                 host: self.from.host.clone(),
                 what: self.from.to_string(),
@@ -87,16 +95,16 @@ impl Download<'_> {
     }
 
     /// What one connection gives of the part that is still missing.
-    fn stream(&self, arrived: &mut Arrived<'_>) -> Result<(), Interruption> {
+    fn stream(&self, partial: &mut PartialBlob<'_>) -> Result<(), Interruption> {
         let again = Interruption::Again;
-        if arrived.count == self.blob.size && arrived.count > 0 {
+        if partial.length() == self.blob.size && partial.length() > 0 {
             return Ok(());
         }
         let path = format!("blobs/{}", self.blob.digest);
         let what = format!("{}@{}", self.from.path, self.blob.digest);
         let mut headers = HeaderMap::new();
-        if arrived.count > 0 {
-            let range = HeaderValue::try_from(format!("bytes={}-", arrived.count));
+        if partial.length() > 0 {
+            let range = HeaderValue::try_from(format!("bytes={}-", partial.length()));
             headers.extend(range.ok().map(|range| (RANGE, range)));
         }
         let call = Call {
@@ -113,8 +121,8 @@ impl Download<'_> {
         let mut incoming = self.client.send_once(&call).map_err(again)?;
         let skip = match incoming.status {
             // It begins at the beginning, whatever was asked for.
-            StatusCode::OK => arrived.count,
-            StatusCode::PARTIAL_CONTENT if begins_at(&incoming, arrived.count) => 0,
+            StatusCode::OK => partial.length(),
+            StatusCode::PARTIAL_CONTENT if begins_at(&incoming, partial.length()) => 0,
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 return Err(Interruption::Anew(self.broken("the rest of it cannot be had")));
             }
@@ -125,28 +133,27 @@ impl Download<'_> {
         if skipped.map_err(|error| again(self.broken(&error.to_string())))? < skip {
             return Err(again(self.broken("it ended too early")));
         }
-        self.copy(&mut body, arrived)
+        self.copy(&mut body, partial)
     }
 
-    fn copy(&self, body: &mut dyn Read, arrived: &mut Arrived<'_>) -> Result<(), Interruption> {
+    fn copy(&self, body: &mut dyn Read, partial: &mut PartialBlob<'_>) -> Result<(), Interruption> {
         let (again, size) = (Interruption::Again, self.blob.size);
         let mut buffer = vec![0; 1 << 17];
         loop {
             self.halt.check().map_err(again)?;
             let length = match body.read(&mut buffer) {
-                Ok(0) if arrived.count == size => return Ok(()),
+                Ok(0) if partial.length() == size => return Ok(()),
                 Ok(0) => return Err(again(self.broken("it ended too early"))),
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(again(self.broken(&error.to_string()))),
             };
-            let count = arrived.count + length as u64;
+            let count = partial.length() + length as u64;
             if count > size {
                 let (host, digest) = (self.from.host.clone(), self.blob.digest);
                 return Err(Interruption::Anew(Error::WrongSize { host, digest, expected: size, found: count }));
             }
-            arrived.writer.write_all(&buffer[..length]).map_err(|error| again(self.unwritten(error)))?;
-            arrived.count = count;
+            partial.write_all(&buffer[..length]).map_err(|error| again(self.unwritten(error)))?;
             self.moved(count);
         }
     }

@@ -8,23 +8,24 @@ use ureq::http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::image::reference::DEFAULT_HOST;
 use crate::registry::error::Error;
-use crate::registry::settings::Settings;
-use crate::registry::transport::{Content, Matter, Outgoing, Transport, Verification};
+use crate::registry::settings::Security;
+use crate::registry::transport::{Content, Matter, Outgoing, Transport};
 use crate::registry::uri::is_loopback;
+use crate::registry::way::Way;
 
 /// Where docker's hub really is.
 const HUB: &str = "registry-1.docker.io";
 
-/// Addresses of registries, found once each.
+/// Addresses of registries, found once each: by host and how safely that has to be reached.
 #[derive(Default)]
-pub(crate) struct Endpoints(Mutex<HashMap<String, Endpoint>>);
+pub(crate) struct Endpoints(Mutex<HashMap<(String, Security), Endpoint>>);
 
 /// A registry's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     scheme: Scheme,
     authority: Authority,
-    pub(crate) verification: Verification,
+    pub(crate) way: Way,
 }
 
 impl Endpoint {
@@ -51,35 +52,35 @@ impl Endpoint {
 }
 
 impl Endpoints {
-    /// The address of the registry `host`. HTTPS is all there is, but for loopback addresses and registries that the
-    /// settings call insecure; which of the two those speak is tried out.
-    pub(crate) fn find(&self, host: &str, settings: &Settings, transport: &Transport) -> Result<Endpoint, Error> {
-        if let Some(endpoint) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host) {
+    /// The address of the registry `host`. HTTPS is all there is, but for loopback addresses and registries that need not
+    /// be reached safely; which of the two those speak is tried out.
+    pub(crate) fn find(&self, host: &str, way: &Way, transport: &Transport) -> Result<Endpoint, Error> {
+        let key = (host.to_owned(), way.security);
+        if let Some(endpoint) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(endpoint.clone());
         }
         // Not locked meanwhile: a slow registry must not hold up others, and finding one twice does no harm.
-        let endpoint = probe(host, settings, transport)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), endpoint.clone());
+        let endpoint = probe(host, way, transport)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, endpoint.clone());
         Ok(endpoint)
     }
 }
 
-fn probe(host: &str, settings: &Settings, transport: &Transport) -> Result<Endpoint, Error> {
+fn probe(host: &str, way: &Way, transport: &Transport) -> Result<Endpoint, Error> {
     let name = if host == DEFAULT_HOST { HUB } else { host };
     let authority: Authority = name.parse().map_err(|_| Error::Unexpected {
         host: host.to_owned(),
         doing: "looking for the registry".to_owned(),
         problem: "that is no host name".to_owned(),
     })?;
-    let insecure = settings.insecure.iter().any(|entry| entry == host);
-    let endpoint = |scheme: Scheme, verification| Endpoint { scheme, authority: authority.clone(), verification };
-    let verification = if insecure { Verification::Waived } else { Verification::Required };
-    let (secure, plain) = (endpoint(Scheme::HTTPS, verification), endpoint(Scheme::HTTP, verification));
+    let endpoint = |scheme: Scheme| Endpoint { scheme, authority: authority.clone(), way: way.clone() };
+    let (secure, plain) = (endpoint(Scheme::HTTPS), endpoint(Scheme::HTTP));
     // Loopback is asked in plain HTTP first, because that is what is there nearly always and nobody else can listen.
-    let order = match (is_loopback(authority.host()), insecure) {
+    let order = match (is_loopback(authority.host()), way.security) {
+        (_, Security::Plain) => return Ok(plain),
         (true, _) => [plain, secure],
-        (false, true) => [secure, plain],
-        (false, false) => return Ok(secure),
+        (false, Security::Waived) => [secure, plain],
+        (false, Security::Verified) => return Ok(secure),
     };
     let mut first_error = None;
     for endpoint in order {
@@ -103,7 +104,7 @@ fn speaks(endpoint: &Endpoint, transport: &Transport) -> Result<bool, Error> {
         uri: endpoint.uri("/v2/")?,
         headers: HeaderMap::new(),
         body: Content::None,
-        verification: endpoint.verification,
+        way: &endpoint.way,
         matter: Matter::Registry,
         doing: "looking for the registry",
     })?;

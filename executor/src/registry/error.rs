@@ -1,5 +1,7 @@
 //! What can go wrong between here and a registry.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use layercake_cache::{Digest, Error as StoreError};
@@ -9,12 +11,13 @@ use crate::fault::Fault;
 use crate::image::document::DocumentError;
 use crate::image::error::Error as ImageError;
 use crate::registry::credentials::CredentialError;
+use crate::registry::tls::TlsProblem;
 
 /// A failure of pulling, pushing or logging in.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection.
-    #[error("cannot reach the registry `{host}`: {why}{}", offline(why))]
+    #[error("cannot reach the registry `{host}`: {why}; {}", way_out(why, host))]
     Unreachable {
         /// The server.
         host: String,
@@ -75,7 +78,8 @@ pub enum Error {
     },
     /// Too many requests.
     #[error(
-        "`{host}` refuses more requests for now (rate limit){}; wait, or use `layercake login` for a higher limit{}",
+        "`{host}` refuses more requests for now (rate limit{}){}; wait, or use `layercake login {host}` for a higher limit{}",
+        allowance.as_ref().map(|allowance| format!(" of {allowance}")).unwrap_or_default(),
         retry_after(after),
         detail(message)
     )]
@@ -84,6 +88,8 @@ pub enum Error {
         host: String,
         /// How long it wants to be left alone.
         after: Option<Duration>,
+        /// How much it allows, if it says so.
+        allowance: Option<Box<Allowance>>,
         /// The registry's words.
         message: String,
     },
@@ -94,6 +100,8 @@ pub enum Error {
         host: String,
         /// The HTTP status.
         status: u16,
+        /// How long it wants to be left alone.
+        after: Option<Duration>,
         /// What was being done.
         doing: String,
         /// The registry's words.
@@ -173,7 +181,10 @@ pub enum Error {
         found: Digest,
     },
     /// The disk is full.
-    #[error("no room is left for `{0}` in the store; free some, for instance with `layercake prune`")]
+    #[error(
+        "no room is left for `{0}` in the store; make room on its disk, or choose another with `LAYERCAKE_HOME`: what has \
+         come stays, and the next attempt goes on from there"
+    )]
     Full(Digest),
     /// The store's.
     #[error(transparent)]
@@ -192,9 +203,45 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file about registries that cannot be used.
+    #[error("`{}` is not right: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the key or the place.
+        problem: String,
+    },
+    /// A registry that is not to be asked here.
+    #[error("`{what}` is blocked by `{}`; change it there, or name another registry", by.display())]
+    Blocked {
+        /// The repository.
+        what: String,
+        /// The file that says so.
+        by: PathBuf,
+    },
     /// Another blob's failure stopped this one. Never seen from outside.
     #[error("stopped")]
     Stopped,
+}
+
+/// How many requests a registry allows in which time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many.
+    pub requests: u64,
+    /// In which time.
+    pub window: Option<Duration>,
+}
+
+impl fmt::Display for Allowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests", self.requests)?;
+        match self.window.map(|window| window.as_secs()) {
+            Some(seconds) if seconds > 0 && seconds % 3600 == 0 => write!(f, " in {} h", seconds / 3600),
+            Some(seconds) => write!(f, " in {seconds} s"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Whether credentials were given.
@@ -218,9 +265,12 @@ pub enum Obstacle {
     /// There is no answer.
     #[error("it does not answer")]
     Silence,
+    /// No network, or none that leads there.
+    #[error("no way leads there (no route)")]
+    NoRoute,
     /// No secure connection.
     #[error("no secure connection can be made: {0}")]
-    Tls(String),
+    Tls(TlsProblem),
     /// The proxy does not want to.
     #[error("the proxy refused: {0}")]
     Proxy(String),
@@ -235,7 +285,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NotFound { .. } | Self::NotFor { .. } | Self::Document { .. } | Self::Setting { .. } => Fault::Input,
-            Self::MissingLayer { .. } | Self::OtherDigest { .. } => Fault::Input,
+            Self::MissingLayer { .. } | Self::OtherDigest { .. } | Self::File { .. } => Fault::Input,
             Self::Image(error) => error.fault(),
             Self::Stopped => Fault::Bug,
             Self::Unreachable { .. }
@@ -248,6 +298,7 @@ impl Error {
             | Self::WrongDigest { .. }
             | Self::WrongSize { .. }
             | Self::TooLong { .. }
+            | Self::Blocked { .. }
             | Self::Full(_)
             | Self::Store(_)
             | Self::Credentials(_) => Fault::Environment,
@@ -255,13 +306,36 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What to do, where the message does not say it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let text = match self {
+            Self::Broken { .. } => "check the network and try again; what has come is not fetched again",
+            Self::Forbidden { host, .. } => {
+                return Some(format!(
+                    "ask its owner for the right, or use `layercake login {host}` with another account"
+                ));
+            }
+            Self::NotFound { .. } => "check the name and the tag",
+            Self::NotFor { .. } => "name one of them with `--platform`",
+            Self::Server { .. } => "try again later",
+            Self::WrongDigest { .. } | Self::WrongSize { .. } => {
+                "try again; if it stays so, the registry or a proxy on the way changes what it sends"
+            }
+            Self::TooLong { .. } => "check the name: what is there is no image",
+            Self::Unexpected { host, .. } => return Some(format!("check that `{host}` is a registry")),
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
 /// What helps depends on what is in the way.
-fn offline(why: &Obstacle) -> &'static str {
+fn way_out(why: &Obstacle, host: &str) -> String {
     match why {
-        Obstacle::Tls(_) => {
-            "; add the registry's certificate authority to the system's, or list the registry as insecure in the settings"
-        }
-        _ => "; without a network, images come into the store by `layercake load` or `layercake import`",
+        Obstacle::Tls(problem) => problem.help(host),
+        _ => "without a network, images come into the store by `layercake load` or `layercake import`".to_owned(),
     }
 }
 
@@ -284,7 +358,7 @@ fn detail(message: &str) -> String {
 }
 
 fn retry_after(after: &Option<Duration>) -> String {
-    after.map(|after| format!(", for {} s", after.as_secs())).unwrap_or_default()
+    after.filter(|after| !after.is_zero()).map(|after| format!(", for {} s", after.as_secs())).unwrap_or_default()
 }
 
 fn platforms(available: &[Platform]) -> String {

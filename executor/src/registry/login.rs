@@ -13,7 +13,16 @@ use serde_json::{Map, Value, json};
 use crate::fault::At;
 use crate::registry::credentials::{CredentialError, CredentialFile, helper_key, normal};
 
-/// Keeps a password for a registry: with the helper that `file` names for it, or in `file` itself. What else is in the
+/// Where a password is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In the file, where whoever can read it can read the password.
+    InFile,
+    /// With a credential helper.
+    WithHelper,
+}
+
+/// Keeps a password for a registry, and says where: with the helper that `file` names for it, or in `file` itself. What else is in the
 /// file stays; the file can be read by its owner only, and a reader sees the old content or the new.
 ///
 /// # Errors
@@ -24,20 +33,21 @@ pub fn store(
     user: &str,
     password: &str,
     helper_timeout: Duration,
-) -> Result<(), CredentialError> {
+) -> Result<Kept, CredentialError> {
     let key = helper_key(host);
-    let entry = match CredentialFile::read(file)?.and_then(|known| known.helper(host)) {
+    let (entry, kept) = match CredentialFile::read(file)?.and_then(|known| known.helper(host)) {
         Some(helper) => {
             helper.store(&key, user, password, helper_timeout)?;
             // Docker lists a helper's registries so.
-            json!({})
+            (json!({}), Kept::WithHelper)
         }
-        None => json!({"auth": STANDARD.encode(format!("{user}:{password}"))}),
+        None => (json!({"auth": STANDARD.encode(format!("{user}:{password}"))}), Kept::InFile),
     };
     change(file, |auths| {
         auths.retain(|other, _| normal(other) != normal(&key));
         auths.insert(key, entry);
-    })
+    })?;
+    Ok(kept)
 }
 
 /// Forgets what is kept for a registry; says whether there was something in `file`.

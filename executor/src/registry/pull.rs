@@ -22,6 +22,7 @@ use crate::registry::parallel::{self, Halt};
 use crate::registry::repository::Repository;
 use crate::registry::response::document;
 use crate::registry::retry::Attempts;
+use crate::registry::routes::Asked;
 use crate::registry::sources;
 use crate::registry::transport::{Content, headers};
 
@@ -39,7 +40,7 @@ impl Client {
         platform: &Platform,
         events: Events<'_>,
     ) -> Result<LocalImage, Error> {
-        self.anywhere(&Repository::from(reference), events, |place| {
+        self.anywhere(&Repository::from(reference), asked(reference), events, |place| {
             Resolving { client: self, store, place, reference, events }.run(platform)
         })
     }
@@ -52,12 +53,12 @@ impl Client {
     pub fn has(&self, reference: &Reference, events: Events<'_>) -> Result<bool, Error> {
         let name = reference.digest().map_or_else(|| reference.tag().unwrap_or("latest").to_owned(), Digest::to_string);
         let (path, what) = (format!("manifests/{name}"), reference.familiar());
-        let asked = self.anywhere(&Repository::from(reference), events, |place| {
+        let found = self.anywhere(&Repository::from(reference), asked(reference), events, |place| {
             let call = call(place, Method::HEAD, &path, &what);
             let mut incoming = self.send(&call, events)?;
             if incoming.status == StatusCode::OK { Ok(()) } else { Err(call.refused(&mut incoming)) }
         });
-        match asked {
+        match found {
             Ok(()) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -153,7 +154,7 @@ impl Client {
             events(Event::Finished { digest: blob.digest, direction: Direction::Down, how: How::Present });
             return Ok(());
         }
-        self.anywhere(repository, events, |from| {
+        self.anywhere(repository, Asked::ByDigest, events, |from| {
             Download { client: self, store, from, blob, events, halt }.run()?;
             Ok(sources::remember(store, &blob.digest, from)?)
         })
@@ -163,14 +164,22 @@ impl Client {
     fn anywhere<T>(
         &self,
         repository: &Repository,
+        asked: Asked,
         events: Events<'_>,
         attempt: impl Fn(&Repository) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let places = self.settings.places(repository);
+        let places = self.routes.places(repository, asked)?;
         let (own, mirrors) = places.split_last().expect("the repository itself is one of the places");
         for mirror in mirrors {
+            // A mirror that is not there is waited for once, not for every blob.
+            if self.is_lost(mirror) {
+                continue;
+            }
             match attempt(mirror) {
                 Err(error) if is_the_places(&error) => {
+                    if let Error::Unreachable { .. } = error {
+                        self.lose(mirror);
+                    }
                     events(Event::MirrorFailed { mirror: mirror.clone(), reason: error.to_string() });
                 }
                 result => return result,
@@ -180,9 +189,22 @@ impl Client {
     }
 }
 
+fn asked(reference: &Reference) -> Asked {
+    if reference.digest().is_some() { Asked::ByDigest } else { Asked::ByTag }
+}
+
 /// Whether a failure may be another at another place: not a full disk.
 fn is_the_places(error: &Error) -> bool {
-    !matches!(error, Error::Full(_) | Error::Store(_) | Error::Image(_) | Error::Stopped | Error::Credentials(_))
+    !matches!(
+        error,
+        Error::Full(_)
+            | Error::Store(_)
+            | Error::Image(_)
+            | Error::Stopped
+            | Error::Credentials(_)
+            | Error::File { .. }
+            | Error::Setting { .. }
+    )
 }
 
 /// The way from a name to an image's documents, at one place.

@@ -20,6 +20,7 @@ use crate::registry::event::Events;
 use crate::registry::parallel;
 use crate::registry::pull::CONTENT_DIGEST;
 use crate::registry::repository::Repository;
+use crate::registry::retry::Attempts;
 use crate::registry::transport::{Content, headers};
 use crate::registry::upload::Upload;
 
@@ -87,7 +88,23 @@ impl Client {
             what,
             doing: "pushing",
         };
-        let mut incoming = self.send(&call, events)?;
+        let mut attempts = Attempts::new(&self.settings, events);
+        let mut doubted = false;
+        loop {
+            match self.put_manifest_once(&call, &descriptor.digest) {
+                Ok(()) => return Ok(()),
+                // It may have been damaged on the way, or the registry does not know yet what it has just been sent.
+                Err(Error::Unexpected { problem, .. }) if problem.starts_with("status 400") && !doubted => {
+                    doubted = true
+                }
+                // What has changed on the way is put in its place by the next attempt.
+                Err(error) => attempts.failed(error)?,
+            }
+        }
+    }
+
+    fn put_manifest_once(&self, call: &Call<'_>, digest: &Digest) -> Result<(), Error> {
+        let mut incoming = self.send_once(call)?;
         if !matches!(
             incoming.status,
             StatusCode::CREATED | StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT
@@ -96,9 +113,9 @@ impl Client {
         }
         // A registry that changes a manifest makes another image of it.
         match incoming.header(CONTENT_DIGEST).and_then(|text| text.parse::<Digest>().ok()) {
-            Some(found) if found != descriptor.digest => {
-                let (host, expected) = (repository.host.clone(), descriptor.digest);
-                Err(Error::WrongDigest { host, what: what.to_owned(), expected, found })
+            Some(found) if found != *digest => {
+                let (host, what) = (call.repository.host.clone(), call.what.to_owned());
+                Err(Error::WrongDigest { host, what, expected: *digest, found })
             }
             _ => Ok(()),
         }

@@ -10,7 +10,7 @@ use ureq::http::StatusCode;
 use ureq::http::header::RETRY_AFTER;
 
 use crate::image::document::LIMIT;
-use crate::registry::error::Error;
+use crate::registry::error::{Allowance, Error};
 use crate::registry::transport::{Incoming, server};
 
 /// The most bytes of a refusal that are read.
@@ -66,6 +66,16 @@ pub(crate) fn retry_after(incoming: &Incoming) -> Option<Duration> {
     Some(SystemTime::from(then).duration_since(SystemTime::now()).unwrap_or_default())
 }
 
+/// What the server allows: `ratelimit-limit: 100;w=21600` is a hundred requests in six hours.
+///
+/// Source: Docker Hub's "Pull usage and limits".
+fn allowance(incoming: &Incoming) -> Option<Allowance> {
+    let mut parts = incoming.header("ratelimit-limit")?.split(';').map(str::trim);
+    let requests = parts.next()?.parse().ok()?;
+    let window = parts.find_map(|part| part.strip_prefix("w=")).and_then(|seconds| seconds.parse().ok());
+    Some(Allowance { requests, window: window.map(Duration::from_secs) })
+}
+
 /// What an answer means that is neither what was hoped for nor about credentials. `host` is the registry, `what` what was
 /// asked for, `doing` the deed.
 pub(crate) fn refusal(incoming: &mut Incoming, host: &str, what: &str, doing: &str) -> Error {
@@ -75,8 +85,15 @@ pub(crate) fn refusal(incoming: &mut Incoming, host: &str, what: &str, doing: &s
     match status {
         StatusCode::NOT_FOUND => Error::NotFound { host, what, message },
         StatusCode::FORBIDDEN => Error::Forbidden { host, what, message },
-        StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { host, after: retry_after(incoming), message },
-        status if status.is_server_error() => Error::Server { host, status: status.as_u16(), doing, message },
+        StatusCode::TOO_MANY_REQUESTS => Error::RateLimited {
+            host,
+            after: retry_after(incoming),
+            allowance: allowance(incoming).map(Box::new),
+            message,
+        },
+        status if status.is_server_error() => {
+            Error::Server { host, status: status.as_u16(), after: retry_after(incoming), doing, message }
+        }
         status => {
             let separator = if message.is_empty() { "" } else { ": " };
             Error::Unexpected { host, doing, problem: format!("status {}{separator}{message}", status.as_u16()) }

@@ -46,8 +46,9 @@ impl<'a> Attempts<'a> {
         }
         let backed_off = self.settings.first_wait.saturating_mul(1 << (self.made - 1).min(16));
         match error {
-            Error::RateLimited { after: Some(after), .. } if *after > self.settings.longest_wait => None,
-            Error::RateLimited { after: Some(after), .. } => Some(*after),
+            Error::RateLimited { after: Some(after), .. } | Error::Server { after: Some(after), .. } => {
+                (*after <= self.settings.longest_wait).then_some(*after)
+            }
             _ => Some(spread(backed_off.min(self.settings.longest_wait))),
         }
     }
@@ -73,7 +74,7 @@ impl Patience {
             Error::Broken { .. } | Error::RateLimited { .. } => Self::Much,
             Error::Server { status, .. } if *status != 501 => Self::Much,
             Error::Unexpected { problem, .. } if problem.starts_with("status 408") => Self::Much,
-            Error::Unreachable { why: Obstacle::Refused | Obstacle::Silence, .. } => Self::Little,
+            Error::Unreachable { why: Obstacle::Refused | Obstacle::NoRoute | Obstacle::Silence, .. } => Self::Little,
             // Another copy of the content may be whole.
             Error::WrongDigest { .. } | Error::WrongSize { .. } => Self::Little,
             _ => Self::None,
@@ -86,9 +87,10 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::registry::tls::TlsProblem;
 
     fn server(status: u16) -> Error {
-        Error::Server { host: "r".to_owned(), status, doing: "x".to_owned(), message: String::new() }
+        Error::Server { host: "r".to_owned(), status, after: None, doing: "x".to_owned(), message: String::new() }
     }
 
     #[test]
@@ -122,8 +124,9 @@ mod tests {
         for error in [
             server(501),
             Error::NotFound { host: host(), what: host(), message: host() },
-            Error::Unreachable { host: host(), why: Obstacle::Tls(host()) },
-            Error::RateLimited { host: host(), after, message: host() },
+            Error::Unreachable { host: host(), why: Obstacle::Tls(TlsProblem::NotSpoken) },
+            Error::Server { host: host(), status: 503, after, doing: host(), message: host() },
+            Error::RateLimited { host: host(), after, allowance: None, message: host() },
         ] {
             assert!(Attempts::new(&settings, &crate::registry::event::ignore).failed(error).is_err());
         }

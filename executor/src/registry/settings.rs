@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::registry::repository::Repository;
-
 /// How registries are reached.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -13,11 +11,10 @@ pub struct Settings {
     pub user_agent: String,
     /// Proxies on the way.
     pub proxies: Proxies,
-    /// Registries, `host[:port]`, whose certificates are not checked and that may speak plain HTTP. Loopback addresses
-    /// may always speak plain HTTP; all others must speak HTTPS with a certificate that is good.
-    pub insecure: Vec<String>,
-    /// Places to pull a registry's images from before the registry itself: `docker.io` to `mirror.example/prefix`.
-    pub mirrors: BTreeMap<String, Vec<Mirror>>,
+    /// What the user says of registries, by `host[:port]`. It goes before what other programs' files say.
+    pub registries: BTreeMap<String, Registry>,
+    /// Other programs' files about registries.
+    pub neighbours: NeighbourFiles,
     /// Files of trusted certificates (PEM), in addition to the system's.
     pub certificates: Vec<PathBuf>,
     /// Files with credentials, docker's `config.json` and containers' `auth.json`; the first that knows a registry wins.
@@ -39,6 +36,42 @@ pub struct Settings {
     pub parallel: usize,
 }
 
+/// What a user says of one registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registry {
+    /// How safely it has to be reached; `None` says nothing.
+    pub security: Option<Security>,
+    /// Places to pull its images from before itself; `None` says nothing.
+    pub mirrors: Option<Vec<Mirror>>,
+    /// Files of certificates (PEM) that are trusted for it, in addition to all others.
+    pub certificates: Vec<PathBuf>,
+    /// What it is shown to know us by.
+    pub identity: Option<Identity>,
+    /// Who forbids it: the file that says so.
+    pub blocked_by: Option<PathBuf>,
+}
+
+/// How safely a registry has to be reached. Loopback addresses may always speak plain HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Security {
+    /// By HTTPS, with a certificate that is good.
+    #[default]
+    Verified,
+    /// By HTTPS with any certificate, or by plain HTTP where it speaks nothing else.
+    Waived,
+    /// By plain HTTP.
+    Plain,
+}
+
+/// A certificate and its key (PEM), which may lie in one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, and perhaps those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
 /// A place that has the images of a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirror {
@@ -46,6 +79,19 @@ pub struct Mirror {
     pub host: String,
     /// What goes before the repository's name there; empty for nothing.
     pub prefix: String,
+}
+
+/// Other programs' files about registries. Those that do not exist are left out.
+#[derive(Clone, Debug, Default)]
+pub struct NeighbourFiles {
+    /// containers' `registries.conf`: the first that exists counts.
+    pub registries_conf: Vec<PathBuf>,
+    /// Folders of `*.conf` files that add to it, the later ones with more weight.
+    pub registries_conf_folders: Vec<PathBuf>,
+    /// Folders with `HOST/hosts.toml`, as containerd and docker have them; the first that speaks of a host counts.
+    pub hosts_folders: Vec<PathBuf>,
+    /// Folders with `HOST/*.crt`, `*.cert` and `*.key`, as docker and containers have them.
+    pub certificate_folders: Vec<PathBuf>,
 }
 
 /// Proxies, as the usual environment variables have them.
@@ -65,8 +111,8 @@ impl Default for Settings {
         Self {
             user_agent: concat!("layercake/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxies: Proxies::default(),
-            insecure: Vec::new(),
-            mirrors: BTreeMap::new(),
+            registries: BTreeMap::new(),
+            neighbours: NeighbourFiles::default(),
             certificates: Vec::new(),
             credentials: Vec::new(),
             helper_timeout: Duration::from_secs(30),
@@ -77,19 +123,6 @@ impl Default for Settings {
             longest_wait: Duration::from_secs(30),
             parallel: 4,
         }
-    }
-}
-
-impl Settings {
-    /// Where to look for a repository's images: mirrors, then the registry itself.
-    pub(crate) fn places(&self, repository: &Repository) -> Vec<Repository> {
-        let mirrored = |mirror: &Mirror| {
-            let prefix = mirror.prefix.trim_matches('/');
-            let separator = if prefix.is_empty() { "" } else { "/" };
-            Repository { host: mirror.host.clone(), path: format!("{prefix}{separator}{}", repository.path) }
-        };
-        let mirrors = self.mirrors.get(&repository.host).into_iter().flatten().map(mirrored);
-        mirrors.chain([repository.clone()]).collect()
     }
 }
 
@@ -161,18 +194,5 @@ mod tests {
         assert!(direct(&[], "127.0.0.1"));
         assert!(direct(&[], "localhost"));
         assert!(proxies(&[]).proxy("http", "ghcr.io", 80).is_none(), "there is none for plain http");
-    }
-
-    #[test]
-    fn mirrors_come_before_the_registry_itself() {
-        let mirror = |host: &str, prefix: &str| Mirror { host: host.to_owned(), prefix: prefix.to_owned() };
-        let mirrors = vec![mirror("m:1", ""), mirror("h", "/proxy/")];
-        let settings = Settings { mirrors: BTreeMap::from([("docker.io".to_owned(), mirrors)]), ..Settings::default() };
-        let repository = |host: &str, path: &str| Repository { host: host.to_owned(), path: path.to_owned() };
-        assert_eq!(
-            settings.places(&repository("docker.io", "library/x")),
-            [repository("m:1", "library/x"), repository("h", "proxy/library/x"), repository("docker.io", "library/x")]
-        );
-        assert_eq!(settings.places(&repository("ghcr.io", "x")), [repository("ghcr.io", "x")]);
     }
 }

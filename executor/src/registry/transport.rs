@@ -3,20 +3,24 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ureq::config::Config;
 use ureq::http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
 use ureq::http::{HeaderMap, Method, Request, StatusCode, Uri};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body, Proxy, SendBody};
 
+use crate::fault::reason;
 use crate::registry::error::{Error, Obstacle};
 use crate::registry::forward::Forward;
-use crate::registry::settings::Settings;
+use crate::registry::settings::{Identity, Security, Settings};
+use crate::registry::tls::TlsProblem;
 use crate::registry::uri::{join, same_server};
+use crate::registry::way::Way;
 
 /// As many as browsers follow.
 const REDIRECTS: usize = 10;
@@ -31,18 +35,11 @@ pub(crate) struct Transport {
 /// What distinguishes connections that must not be shared.
 #[derive(Clone, PartialEq, Eq)]
 struct Kind {
-    verification: Verification,
+    way: Way,
     /// That a tunnel leads through.
     proxy: Option<String>,
     /// That makes the requests itself.
     forward: Option<String>,
-}
-
-/// Whether a server must prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verification {
-    Required,
-    Waived,
 }
 
 /// What a request is about.
@@ -62,7 +59,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Content<'a>,
-    pub(crate) verification: Verification,
+    pub(crate) way: &'a Way,
     pub(crate) matter: Matter,
     /// What it is for, for messages: `fetching x`.
     pub(crate) doing: &'a str,
@@ -107,12 +104,17 @@ impl Transport {
 
     /// Sends a request and follows redirects. Credentials do not go along to another server, and nothing goes from HTTPS
     /// to plain HTTP but what is known beforehand.
-    pub(crate) fn send(&self, mut outgoing: Outgoing<'_>) -> Result<Incoming, Error> {
+    pub(crate) fn send(&self, outgoing: Outgoing<'_>) -> Result<Incoming, Error> {
+        let elsewhere = outgoing.way.elsewhere();
+        // What a redirect leads to may live shorter than what it came from.
+        let mut outgoing: Outgoing<'_> = outgoing;
         for _ in 0..REDIRECTS {
             let incoming = self.send_once(&outgoing)?;
             let Some(target) = redirect(&outgoing, &incoming)? else { return Ok(incoming) };
             if !same_server(&target, &outgoing.uri) {
                 outgoing.headers.remove(AUTHORIZATION);
+                outgoing.way.headers.iter().for_each(|(name, _)| drop(outgoing.headers.remove(name)));
+                outgoing.way = &elsewhere;
             }
             outgoing.uri = target;
         }
@@ -167,7 +169,7 @@ impl Transport {
 
     fn agent(&self, outgoing: &Outgoing<'_>, proxy: Option<&str>, forward: Option<&Forward>) -> Result<Agent, Error> {
         let proxy = if forward.is_some() { None } else { proxy.map(str::to_owned) };
-        let kind = Kind { verification: outgoing.verification, proxy, forward: forward.map(Forward::name) };
+        let kind = Kind { way: outgoing.way.clone(), proxy, forward: forward.map(Forward::name) };
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, agent)) = agents.iter().find(|(known, _)| *known == kind) {
             return Ok(agent.clone());
@@ -186,15 +188,22 @@ impl Transport {
 
     fn config(&self, kind: &Kind) -> Result<Config, Error> {
         let proxy = match &kind.proxy {
+            // The library would leave out such a proxy, and go where nobody wants to be seen going.
+            Some(proxy) if proxy.starts_with("socks") => {
+                let problem =
+                    format!("`{}` is a SOCKS proxy; only those that speak HTTP can be used", bare_proxy(proxy));
+                return Err(Error::Setting { setting: "of the proxy", problem });
+            }
             Some(proxy) => Some(Proxy::new(proxy).map_err(|_| Error::Setting {
                 setting: "of the proxy",
-                problem: format!("`{proxy}` is not a proxy's address like `http://host:3128`"),
+                problem: format!("`{}` is not a proxy's address like `http://host:3128`", bare_proxy(proxy)),
             })?),
             None => None,
         };
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(self.roots()?))
-            .disable_verification(kind.verification == Verification::Waived)
+            .root_certs(RootCerts::Specific(self.trusted(&kind.way)?))
+            .client_cert(kind.way.identity.as_ref().map(identity).transpose()?)
+            .disable_verification(kind.way.security == Security::Waived)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let settings = &self.settings;
@@ -213,7 +222,20 @@ impl Transport {
             .build())
     }
 
-    /// The certificates that are trusted: the system's, where `SSL_CERT_FILE` may point elsewhere, and the settings'.
+    /// The certificates that are trusted on this way.
+    fn trusted(&self, way: &Way) -> Result<Arc<Vec<Certificate<'static>>>, Error> {
+        let roots = self.roots()?;
+        if way.certificates.is_empty() {
+            return Ok(roots);
+        }
+        let mut all = roots.as_ref().clone();
+        for path in &way.certificates {
+            all.extend(certificates(path)?);
+        }
+        Ok(Arc::new(all))
+    }
+
+    /// The certificates that are trusted everywhere: the system's, where `SSL_CERT_FILE` may point elsewhere, and the settings'.
     fn roots(&self) -> Result<Arc<Vec<Certificate<'static>>>, Error> {
         if let Some(roots) = self.roots.get() {
             return Ok(roots.clone());
@@ -224,19 +246,38 @@ impl Transport {
             .map(|certificate| Certificate::from_der(certificate).to_owned())
             .collect();
         for path in &self.settings.certificates {
-            let loaded = rustls_native_certs::load_certs_from_paths(Some(path), None);
-            if loaded.certs.is_empty() {
-                let problem =
-                    loaded.errors.first().map_or_else(|| "there is none in it".to_owned(), ToString::to_string);
-                return Err(Error::Setting {
-                    setting: "of trusted certificates",
-                    problem: format!("`{}`: {problem}", path.display()),
-                });
-            }
-            all.extend(loaded.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
+            all.extend(certificates(path)?);
         }
         Ok(self.roots.get_or_init(|| Arc::new(all)).clone())
     }
+}
+
+/// A proxy's address without the password that it may hold.
+fn bare_proxy(proxy: &str) -> String {
+    match (proxy.split_once("://"), proxy.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => proxy.to_owned(),
+    }
+}
+
+/// The certificates in a file.
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
+    let loaded = rustls_native_certs::load_certs_from_paths(Some(path), None);
+    if loaded.certs.is_empty() {
+        let problem = loaded.errors.first().map_or_else(|| "no certificate is in it".to_owned(), ToString::to_string);
+        return Err(Error::File { path: path.to_owned(), problem });
+    }
+    Ok(loaded.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
+}
+
+/// What a registry is shown to know us by.
+fn identity(identity: &Identity) -> Result<ClientCert, Error> {
+    let chain = certificates(&identity.certificate)?;
+    let wrong = |problem| Error::File { path: identity.key.clone(), problem };
+    let pem = std::fs::read(&identity.key).map_err(|error| wrong(reason(&error)))?;
+    let key = PrivateKey::from_pem(&pem).map_err(|_| wrong("no private key is in it".to_owned()))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 /// Reads part of a file, without moving the place where others read.
@@ -301,8 +342,8 @@ fn failure(outgoing: &Outgoing<'_>, error: ureq::Error) -> Error {
     let broken = |why: String| Error::Broken { host: host.clone(), doing: outgoing.doing.to_owned(), why };
     match error {
         E::HostNotFound => unreachable(Obstacle::Name),
-        E::Rustls(error) => unreachable(Obstacle::Tls(error.to_string())),
-        E::Tls(text) => unreachable(Obstacle::Tls(text.to_owned())),
+        E::Rustls(error) => unreachable(Obstacle::Tls(TlsProblem::of(&error))),
+        E::Tls(text) => unreachable(Obstacle::Tls(TlsProblem::Other(text.to_owned()))),
         E::ConnectProxyFailed(text) => unreachable(Obstacle::Proxy(text)),
         E::Timeout(ureq::Timeout::Resolve) => unreachable(Obstacle::Name),
         E::Timeout(ureq::Timeout::Connect) => unreachable(Obstacle::Silence),
@@ -310,12 +351,12 @@ fn failure(outgoing: &Outgoing<'_>, error: ureq::Error) -> Error {
         E::ConnectionFailed => unreachable(Obstacle::Silence),
         E::Io(error) => {
             if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return unreachable(Obstacle::Tls(tls.to_string()));
+                return unreachable(Obstacle::Tls(TlsProblem::of(tls)));
             }
             use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
             match error.kind() {
                 ConnectionRefused => unreachable(Obstacle::Refused),
-                HostUnreachable | NetworkUnreachable | NetworkDown => unreachable(Obstacle::Silence),
+                HostUnreachable | NetworkUnreachable | NetworkDown => unreachable(Obstacle::NoRoute),
                 TimedOut => broken("nothing came for too long".to_owned()),
                 // The resolver's failures have no kind of their own.
                 _ if error.to_string().contains("failed to lookup address") => unreachable(Obstacle::Name),

@@ -99,7 +99,7 @@ impl<'a> Caches<'a> {
         Self { asking: Asking::Indexes, ..self }
     }
 
-    /// Adds a cache, if there is one at this place.
+    /// Adds a cache, if there is one at this place. One that is there already is added once.
     ///
     /// # Errors
     /// If the place cannot be asked, or what is there is damaged.
@@ -109,7 +109,9 @@ impl<'a> Caches<'a> {
             return Ok(if image.config.other.contains_key(BUILDKITS) { Found::Foreign } else { Found::NoCache });
         };
         let found = Found::Cache(index.steps.len());
-        self.caches.push(Cache { place, manifest: image.manifest_digest, index, mounts });
+        if !self.has(&place, &image.manifest_digest) {
+            self.caches.push(Cache { place, manifest: image.manifest_digest, index, mounts });
+        }
         Ok(found)
     }
 

@@ -92,7 +92,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use layercake_compiler::oci::ContainerConfig;
-    use layercake_compiler::operation::MakeDir;
+    use layercake_compiler::operation::{Below, MakeDir};
     use layercake_compiler::plan::{Origin, PLAN_VERSION, PlannedImage, Step};
     use layercake_compiler::platform::Platform;
 
@@ -105,7 +105,7 @@ mod tests {
     fn worth(took: [Option<u64>; 3], taken: u64) -> Worth {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
-        let make_dir = MakeDir { path: "/a".to_owned(), owner: None };
+        let make_dir = MakeDir { path: "/a".to_owned(), owner: None, below: Below::default() };
         let http =
             || layercake_compiler::operation::Http { url: String::new(), filename: "f".to_owned(), checksum: None };
         let operations = [Operation::MakeDir(make_dir), Operation::Http(http()), Operation::Http(http())];

@@ -1,7 +1,9 @@
 //! Turns this process into the command.
 
 use std::convert::Infallible;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 
 use rustix::io::Errno;
@@ -41,6 +43,11 @@ impl Command {
                 .collect::<Result<_, _>>()?,
             name,
         })
+    }
+
+    /// Where its program may lie, the likeliest place first.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &Path> {
+        self.candidates.iter().map(|path| Path::new(OsStr::from_bytes(path.as_bytes())))
     }
 
     /// Becomes the command, or says why not: the last candidate that is there and cannot be run, as shells do.

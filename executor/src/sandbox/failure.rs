@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::foreign::Lack;
+use crate::emulation::Architecture;
 use crate::fault::{self, Fault, PathError};
 use crate::overlay;
 
@@ -118,6 +120,19 @@ pub enum Failure {
         /// What the system said.
         errno: i32,
     },
+    /// The program is for another processor.
+    #[error(
+        "cannot run `{program}`: it is a program for {architecture}, which this machine does not run{}",
+        without(lack)
+    )]
+    Foreign {
+        /// Its path.
+        program: String,
+        /// The processor.
+        architecture: Architecture,
+        /// Why nothing runs it in the processor's place.
+        lack: Lack,
+    },
     /// A string of the specification has a zero byte.
     #[error("{what} has a zero byte in it")]
     ZeroByte {
@@ -153,9 +168,11 @@ impl Failure {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Path { .. } | Self::System { .. } | Self::Overlay { .. } | Self::UnmappedId { .. } => {
-                Fault::Environment
-            }
+            Self::Path { .. }
+            | Self::System { .. }
+            | Self::Overlay { .. }
+            | Self::UnmappedId { .. }
+            | Self::Foreign { .. } => Fault::Environment,
             Self::TargetKind { .. } | Self::TreePath { .. } | Self::UnknownOwner { .. } | Self::ZeroByte { .. } => {
                 Fault::Input
             }
@@ -172,6 +189,13 @@ impl Failure {
                 return Some(format!(
                     "create the {what} in an earlier step, or name it by a number, which `{file}` need not have"
                 ));
+            }
+            Self::Foreign { lack: Lack::Emulator | Lack::Interpreter(_), .. } => {
+                "install the package `qemu-user-static`, whose programs run those for other processors"
+            }
+            Self::Foreign { lack: Lack::Registration { .. }, .. } => {
+                "use Linux 6.7 or newer, or have the machine's administrator register qemu for the whole machine: the package \
+                 `qemu-user-static` does so when it is installed"
             }
             Self::UnmappedId { .. } => {
                 "give the user a longer range in `/etc/subuid` and `/etc/subgid`, or run as root"
@@ -247,6 +271,19 @@ impl<T> Doing<T> for Result<T, Errno> {
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, operation: &str) -> Result<T, Failure> {
         self.map_err(|error| Failure::system(operation, Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+    }
+}
+
+/// What there is instead of somebody who runs the program.
+fn without(lack: &Lack) -> String {
+    match lack {
+        Lack::Emulator => String::new(),
+        Lack::Interpreter(path) => {
+            format!("; it would have `{}` run it, which is not in the tree", path.display())
+        }
+        Lack::Registration { emulator, reason } => {
+            format!("; `{}` would, but it cannot be registered: {reason}", emulator.display())
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::device::{self, Devices};
 use super::execute::Command;
 use super::failure::{Doing, Failure};
 use super::file::{Permissions, Shelf};
+use super::foreign::Foreign;
 use super::message::{self, Order, Report};
 use super::place::{self, Missing, Node};
 use super::skeleton::Wanted;
@@ -66,6 +67,7 @@ fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infall
     let mut identity = user::resolve(root.as_fd(), &spec.user)?;
     identity.groups.extend(&spec.extra_groups);
     let command = Command::new(&spec.arguments, &spec.env, &identity.home)?;
+    let foreign = Foreign::find(root.as_fd(), spec, command.candidates())?;
     connect_streams(spec, surroundings, &devices, &identity)?;
     enter(root.as_fd())?;
     rustix::system::sethostname(spec.hostname.as_bytes()).doing("set the host's name")?;
@@ -74,9 +76,13 @@ fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infall
     }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     rustix::process::chdir(&spec.workdir).map_err(|error| Failure::tree("enter the folder", &spec.workdir, error))?;
+    let refused = foreign.map(Foreign::arrange);
     give_up_privileges(spec.security, &identity)?;
     process::reset_signals();
-    command.execute()
+    command.execute().map_err(|failure| match refused {
+        Some(refused) => refused.explain(failure),
+        None => failure,
+    })
 }
 
 /// What goes into the tree, in the order in which it has to: what lies below another mount's target after that.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use layercake_compiler::operation::Security;
 use serde::{Deserialize, Serialize};
 
+use crate::emulation::Emulator;
 use crate::overlay::Overlay;
 
 /// A command and its surroundings. Nothing of the caller's own environment, folder, user or files reaches the command
@@ -43,6 +44,8 @@ pub struct Spec {
     pub shm_size: u64,
     /// How much it may do.
     pub security: Security,
+    /// What may run programs for other processors, where the machine does not see to that itself.
+    pub emulators: Vec<Emulator>,
     /// A terminal of this size for its standard streams; without it they are what [`super::start`] is given.
     pub terminal: Option<TerminalSize>,
 }
@@ -70,6 +73,7 @@ impl Spec {
             device_guard: DeviceGuard::Mounts,
             shm_size: Self::SHM_SIZE,
             security: Security::Sandbox,
+            emulators: Vec::new(),
             terminal: None,
         }
     }

@@ -282,7 +282,7 @@ fn a_server_that_stalls_is_given_up() {
 #[test]
 fn a_mirror_goes_first_and_need_not_have_everything() {
     use layercake_executor::registry::event::Event;
-    use layercake_executor::registry::settings::Mirror;
+    use layercake_executor::registry::settings::{Mirror, Registry};
     let (origin, reference) = Good::new().serve(|_, _| None);
     // The mirror has no second layer, and everything below a prefix.
     let mirror = crate::http::Server::start(|request| {
@@ -292,8 +292,9 @@ fn a_mirror_goes_first_and_need_not_have_everything() {
         if lacks { Reply::status(404) } else { good.answer(&inner) }
     });
     let place = Mirror { host: mirror.host(), prefix: "proxy".to_owned() };
-    let mirrors = std::collections::BTreeMap::from([(origin.host(), vec![place])]);
-    let client = Client::new(Settings { mirrors, ..settings() });
+    let mirrored = Registry { mirrors: Some(vec![place]), ..Registry::default() };
+    let registries = std::collections::BTreeMap::from([(origin.host(), mirrored)]);
+    let client = Client::new(Settings { registries, ..settings() });
     let (to, notes) = (store(), Notes::default());
     let image = client.pull(&to, &reference, &platform("linux/amd64"), &|event| notes.take(event)).unwrap();
     assert_eq!(image.missing_layers(&to).count(), 0);

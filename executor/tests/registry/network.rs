@@ -1,5 +1,6 @@
 //! Certificates, plain HTTP, proxies, and networks that are not there.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -11,7 +12,7 @@ use layercake_executor::fault::Fault;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::error::{Error, Obstacle};
 use layercake_executor::registry::event::ignore;
-use layercake_executor::registry::settings::{Proxies, Settings};
+use layercake_executor::registry::settings::{Proxies, Registry as RegistrySettings, Security, Settings};
 
 use crate::fixture::{image, name, platform, store};
 use crate::registry::{PROGRAM, Protection, Protocol, Registry};
@@ -25,7 +26,13 @@ fn certificate(folder: &Path) -> Protocol {
     openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     openssl.args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.test", "-keyout"]);
     run(openssl.arg(&key).arg("-out").arg(&certificate));
-    Protocol::Https { certificate, key }
+    Protocol::Https { certificate, key, clients: None }
+}
+
+/// Settings that let a registry be reached in any way.
+fn insecure(host: &str) -> BTreeMap<String, RegistrySettings> {
+    let settings = RegistrySettings { security: Some(Security::Waived), ..RegistrySettings::default() };
+    BTreeMap::from([(host.to_owned(), settings)])
 }
 
 fn pull(settings: Settings, reference: &str) -> Error {
@@ -46,7 +53,7 @@ fn a_certificate_must_be_trusted() {
 
     let trusting = Settings { certificates: vec![folder.path().join("certificate.pem")], ..settings() };
     push(trusting.clone()).unwrap();
-    push(Settings { insecure: vec![registry.host()], ..settings() }).unwrap();
+    push(Settings { registries: insecure(&registry.host()), ..settings() }).unwrap();
     let error = push(settings()).unwrap_err();
     assert!(matches!(&error, Error::Unreachable { why: Obstacle::Tls(_), .. }), "{error}");
     assert!(error.to_string().contains("certificate"), "{error}");
@@ -54,7 +61,7 @@ fn a_certificate_must_be_trusted() {
     let elsewhere = pull(trusting, &format!("localhost:{}/app", registry.port()));
     assert!(matches!(&elsewhere, Error::Unreachable { why: Obstacle::Tls(_), .. }), "{elsewhere}");
     let missing = Settings { certificates: vec![folder.path().join("missing.pem")], ..settings() };
-    assert!(matches!(push(missing).unwrap_err(), Error::Setting { .. }));
+    assert!(matches!(push(missing).unwrap_err(), Error::File { .. }));
 }
 
 #[test]
@@ -139,7 +146,7 @@ fn plain_http_is_spoken_only_where_that_is_allowed() {
     let error = push(Settings { proxies: proxies.clone(), ..settings() }).unwrap_err();
     assert!(matches!(&error, Error::Unreachable { why: Obstacle::Tls(_), .. }), "{error}");
     assert!(error.to_string().contains("insecure"), "{error}");
-    push(Settings { proxies, insecure: vec![host.clone()], ..settings() }).unwrap();
+    push(Settings { proxies, registries: insecure(&host), ..settings() }).unwrap();
 }
 
 #[test]

@@ -107,7 +107,8 @@ fn an_upload_that_breaks_is_begun_again() {
     let (taken, broken) = (Taken::default(), AtomicUsize::new(0));
     let server = Server::start(move |request| match request.method.as_str() {
         _ if request.path == "/v2/" => Reply::status(200),
-        "HEAD" => Reply::status(404),
+        // It cannot say how far an upload has come.
+        "HEAD" | "GET" => Reply::status(404),
         "POST" => taken.begin(|number| format!("/u/{number}")),
         "PATCH" => {
             taken.append(request);
@@ -119,6 +120,125 @@ fn an_upload_that_breaks_is_begun_again() {
         _ => taken.finish(request),
     });
     push(&server).unwrap();
+}
+
+/// A registry that takes blobs in chunks alone, and whose requests `spoil` spoils before it takes them.
+fn chunked(spoil: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Server {
+    let taken = Taken::default();
+    let session = |request: &Request| request.path.split('?').next().unwrap().to_owned();
+    Server::start(move |request| {
+        if let Some(reply) = spoil(request) {
+            return reply;
+        }
+        let known = || taken.sessions.lock().unwrap().get(&session(request)).map_or(0, Vec::len);
+        match request.method.as_str() {
+            _ if request.path == "/v2/" => Reply::status(200),
+            "HEAD" => {
+                let digest = request.path.rsplit('/').next().unwrap();
+                Reply::status(if taken.blobs.lock().unwrap().contains_key(digest) { 200 } else { 404 })
+            }
+            "POST" => taken.begin(|number| format!("/u/{number}?state=0")),
+            "GET" => {
+                let (known, path) = (known(), session(request));
+                let reply = Reply::status(204).header("Location", format!("{path}?state={known}"));
+                reply.header("Range", format!("0-{}", known.saturating_sub(1)))
+            }
+            "PATCH" => {
+                let known = known();
+                let range = format!("{known}-{}", known + request.body.len() - 1);
+                // The state in the address has to be the latest, as distribution's.
+                let is_latest = request.path.ends_with(&format!("?state={known}"));
+                if request.header("content-range") != Some(&range) || !is_latest {
+                    return Reply::status(416);
+                }
+                taken.append(request);
+                let (length, path) = (known + request.body.len(), session(request));
+                Reply::status(202).header("Location", format!("{path}?state={length}"))
+            }
+            "PUT" if request.path.contains("/manifests/") => Reply::status(201),
+            "PUT" if request.body.len() > 4 << 20 => Reply::status(413),
+            _ => taken.finish(request),
+        }
+    })
+}
+
+/// Pushes an image with a layer of ten million bytes.
+fn push_big(server: &Server) -> Result<Digest, Error> {
+    let (from, amd64) = (store(), platform("linux/amd64"));
+    let noise: Vec<u8> = (0..2_500_000u32).flat_map(u32::to_le_bytes).collect();
+    let big = layer(&from, &tar(&[("noise", &noise)]), layercake_executor::image::media::Compression::None);
+    let descriptor = image_of(&from, vec![big], &amd64);
+    let target = name(&format!("{}/app:1", server.host()));
+    Client::new(settings()).push(&from, &descriptor, &target, &ignore)
+}
+
+/// The parts that were sent in chunks, in their order.
+fn chunks(server: &Server) -> Vec<String> {
+    let patches = server.requests().into_iter().filter(|request| request.method == "PATCH");
+    patches.map(|request| request.header("content-range").unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_upload_in_chunks_that_breaks_goes_on_where_it_broke() {
+    let patches = AtomicUsize::new(0);
+    let server = chunked(move |request| {
+        let is_second = request.method == "PATCH" && patches.fetch_add(1, Ordering::Relaxed) == 1;
+        is_second.then(|| Reply::status(502))
+    });
+    push_big(&server).unwrap();
+    let chunks = chunks(&server);
+    assert_eq!(chunks.len(), 4, "{chunks:?}");
+    assert!(chunks[0].starts_with("0-") && chunks[1] == chunks[2], "the second is sent twice: {chunks:?}");
+    assert_eq!(server.count("POST", "/v2/app/blobs/uploads/"), 3, "one for each blob, and one for smaller requests");
+}
+
+#[test]
+fn a_registry_that_breaks_down_over_the_question_how_far_it_is_gets_all_of_it_anew() {
+    let patches = AtomicUsize::new(0);
+    let server = chunked(move |request| {
+        let is_second = request.method == "PATCH" && patches.fetch_add(1, Ordering::Relaxed) == 1;
+        let is_question = request.method == "GET" && request.path.starts_with("/u/");
+        (is_second || is_question).then(|| Reply::status(500))
+    });
+    push_big(&server).unwrap();
+    assert_eq!(chunks(&server).len(), 5, "two, and all three again");
+}
+
+#[test]
+fn an_upload_that_the_registry_has_lost_is_begun_anew() {
+    let patches = AtomicUsize::new(0);
+    let server = chunked(move |request| {
+        let is_third = request.method == "PATCH" && patches.fetch_add(1, Ordering::Relaxed) == 2;
+        is_third.then(|| Reply::status(404))
+    });
+    push_big(&server).unwrap();
+    assert_eq!(chunks(&server).len(), 6, "three, and all three again");
+}
+
+#[test]
+fn a_token_that_dies_while_something_is_sent_is_replaced() {
+    let own = std::sync::Arc::new(Mutex::new(String::new()));
+    let (host, patches, tokens) = (own.clone(), AtomicUsize::new(0), AtomicUsize::new(0));
+    let server = chunked(move |request| {
+        if request.path.starts_with("/token") {
+            let token = format!("token{}", tokens.fetch_add(1, Ordering::Relaxed));
+            return Some(Reply::ok(format!(r#"{{"token":"{token}","expires_in":300}}"#)));
+        }
+        let wanted = if patches.load(Ordering::Relaxed) < 2 { "Bearer token0" } else { "Bearer token1" };
+        // The second chunk comes with a token that was good until now.
+        let is_patch = request.method == "PATCH";
+        let dies = is_patch && patches.fetch_add(1, Ordering::Relaxed) == 1;
+        if !dies && request.header("authorization") == Some(wanted) {
+            return None;
+        }
+        let challenge = format!("Bearer realm=\"http://{}/token\",service=\"s\"", host.lock().unwrap());
+        Some(Reply::status(401).header("WWW-Authenticate", challenge))
+    });
+    *own.lock().unwrap() = server.host();
+    push_big(&server).unwrap();
+    let chunks = chunks(&server);
+    assert_eq!(chunks.len(), 4, "{chunks:?}");
+    assert_eq!(chunks[1], chunks[2], "it is sent once more with a new token");
 }
 
 #[test]

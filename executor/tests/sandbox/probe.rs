@@ -1,5 +1,6 @@
 //! What is found out about the machine agrees with what the other tests need of it.
 
+use layercake_executor::emulation;
 use layercake_executor::namespace::Entered;
 use layercake_executor::probe::{self, Fact, State, Subject};
 
@@ -12,7 +13,7 @@ fn facts_agree_with_the_machine() {
     let little = Little::new();
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
     let entered = if map.contains("4294967295") { Entered::Root } else { Entered::UserNamespace };
-    let facts = probe::facts(&Ok(entered), &little.path(""));
+    let facts = probe::facts(&Ok(entered), &little.path(""), &emulation::installed(&[]));
     for Fact { subject, state, detail, consequence, help } in &facts {
         println!("  {subject:15} {state:?}: {detail}");
         assert_eq!(consequence.is_some(), *state != State::Ok, "{subject}");

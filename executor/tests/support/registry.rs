@@ -33,10 +33,11 @@ pub(crate) enum Protection {
 /// The protocol that a registry speaks.
 pub(crate) enum Protocol {
     Http,
-    /// With this certificate and key.
+    /// With this certificate and key; perhaps for those alone whom an authority knows.
     Https {
         certificate: PathBuf,
         key: PathBuf,
+        clients: Option<PathBuf>,
     },
 }
 
@@ -136,8 +137,11 @@ fn configuration(folder: &Path, port: u16, protection: &Protection, protocol: &P
     };
     let tls = match protocol {
         Protocol::Http => String::new(),
-        Protocol::Https { certificate, key } => {
-            format!("  tls:\n    certificate: {}\n    key: {}\n", certificate.display(), key.display())
+        Protocol::Https { certificate, key, clients } => {
+            let clients =
+                clients.as_ref().map(|authority| format!("    clientcas:\n      - {}\n", authority.display()));
+            let (certificate, key) = (certificate.display(), key.display());
+            format!("  tls:\n    certificate: {certificate}\n    key: {key}\n{}", clients.unwrap_or_default())
         }
     };
     format!(

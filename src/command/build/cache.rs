@@ -53,7 +53,8 @@ enum Errors {
     Ignored,
 }
 
-/// Opens the caches that a build takes from. One that is not there yet is no error: the first build makes it.
+/// Opens the caches that a build for these platforms takes from: an image that is its own cache is another one for each. One
+/// that is not there yet is no error: the first build makes it.
 ///
 /// # Errors
 /// If an argument means nothing.
@@ -61,13 +62,14 @@ pub(in crate::command) fn sources<'a>(
     arguments: &[String],
     store: &Store,
     client: Option<&'a Client>,
-    platform: &Platform,
+    platforms: &[Platform],
     paint: Paint,
 ) -> Result<Caches<'a>, Failure> {
     let mut caches = Caches::new(client);
-    for (place, mounts) in arguments.iter().map(|text| source(text)).collect::<Result<Vec<_>, _>>()? {
+    let places = arguments.iter().map(|text| source(text)).collect::<Result<Vec<_>, _>>()?;
+    for ((place, mounts), platform) in places.iter().flat_map(|place| platforms.iter().map(move |one| (place, one))) {
         let name = place.to_string();
-        let note = match caches.add(store, place, platform, mounts) {
+        let note = match caches.add(store, place.clone(), platform, *mounts) {
             Ok(Found::Cache(_)) => continue,
             Ok(Found::Nothing) => format!("there is no cache `{name}` yet"),
             Ok(Found::NoCache) => format!("the image `{name}` carries no cache of this version of layercake"),

@@ -6,11 +6,11 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use layercake_compiler::plan::Plan;
-use layercake_executor::assemble::{Annotations, Assembled, Assembly, BaseLayers, assemble};
+use layercake_compiler::platform::Platform;
+use layercake_executor::assemble::index::index;
+use layercake_executor::assemble::{Assembled, Assembly, BaseLayers, assemble};
 use layercake_executor::build::site::Site;
-use layercake_executor::build::tree::Tree;
-use layercake_executor::engine::Engine;
+use layercake_executor::engine::{Engine, Platforms};
 use layercake_executor::fault::reason;
 use layercake_executor::image::layout;
 use layercake_executor::image::local::Images;
@@ -26,7 +26,9 @@ use serde_json::Value;
 use super::super::inputs::{host_platform, key_value};
 use super::super::registry::show;
 use super::super::transport::write_file;
-use super::{Products, annotation, broken};
+use super::annotation::{self, Shape};
+use super::broken;
+use super::member::{Image, Member};
 use crate::arguments::build::Build;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -137,70 +139,123 @@ impl Output {
         Options { compression: self.compression, epoch: epoch.filter(|_| self.times != Times::Kept) }
     }
 
-    /// Makes the image as this output wants it, with the field that makes it a cache, if it is to be one.
+    /// Refuses what cannot be put there: an index where there is place for one image only.
+    ///
+    /// # Errors
+    /// What to do instead.
+    pub(super) fn check(&self, platforms: &[Platform]) -> Result<(), Failure> {
+        let message = match &self.kind {
+            _ if platforms.len() < 2 => return Ok(()),
+            // BuildKit's words.
+            Kind::Docker => {
+                "docker exporter does not currently support exporting manifest lists: an archive of docker's holds \
+                             the image for one platform"
+                    .to_owned()
+            }
+            Kind::Load(engine) if engine.holds_several() => return Ok(()),
+            Kind::Load(engine) => format!(
+                "`--load` hands over the image for one platform, and not {} to {}",
+                platforms.len(),
+                engine.name()
+            ),
+            Kind::Image | Kind::Oci | Kind::Tar | Kind::Local | Kind::None => return Ok(()),
+        };
+        Err(Failure::input(message).help(
+            "build for one platform, or put the images for all of them elsewhere: `--output type=oci,dest=FILE`, or `--push`",
+        ))
+    }
+
+    /// Makes the image as this output wants it; of several platforms, an index. `cache` gives the field that makes an image a cache,
+    /// if it is to be one.
     pub(super) fn assemble(
         &self,
         arguments: &Build,
-        plan: &Plan,
-        products: &Products,
-        cache: Option<(String, Value)>,
+        members: &[Member<'_>],
+        cache: &dyn Fn(&Member<'_>) -> Result<Option<(String, Value)>, Failure>,
         site: &Site<'_>,
-    ) -> Result<Assembled, Failure> {
-        let mut annotations = Annotations::default();
-        for text in &arguments.inputs.annotation {
-            let (name, value) = key_value(text, "--annotation")?;
-            annotation::add(name, value, &plan.platform, &mut annotations)?;
-        }
-        for (name, value) in &self.annotations {
-            annotation::add(name, value, &plan.platform, &mut annotations)?;
-        }
+    ) -> Result<Image, Failure> {
         if self.times == Times::Rewritten && site.epoch.is_none() {
             tell("note: `rewrite-timestamp=true` does nothing, for SOURCE_DATE_EPOCH is not set\n");
         }
-        if self.base_layers == BaseLayers::Compressed {
-            site.fetch_layers(tree(plan, products)).map_err(|error| broken(&error))?;
+        let shape = if members.len() > 1 { Shape::Index } else { Shape::Image };
+        let (mut images, mut of_index) = (Vec::new(), None);
+        for member in members {
+            let annotations = self.annotations(arguments, &member.plan.platform, shape)?;
+            if self.base_layers == BaseLayers::Compressed {
+                site.fetch_layers(member.tree()).map_err(|error| broken(&error))?;
+            }
+            let assembly = Assembly {
+                layers: self.packing(site.epoch),
+                base_layers: self.base_layers,
+                family: self.family,
+                epoch: site.epoch,
+                annotations: annotations.image,
+                cache: cache(member)?,
+            };
+            let image = assemble(member.plan, &member.products, site, &assembly).map_err(|error| broken(&error))?;
+            images.push(image);
+            // They are the same for each platform.
+            of_index = Some(annotations.index);
         }
-        let assembly = Assembly {
-            layers: self.packing(site.epoch),
-            base_layers: self.base_layers,
-            family: self.family,
-            epoch: site.epoch,
-            annotations,
-            cache,
+        let descriptor = match images.as_slice() {
+            [image] => image.descriptor.clone(),
+            images => index(site.store, images, self.family, &of_index.unwrap_or_default())?,
         };
-        assemble(plan, products, site, &assembly).map_err(|error| broken(&error))
+        Ok(Image { descriptor, images })
+    }
+
+    fn annotations(&self, arguments: &Build, platform: &Platform, shape: Shape) -> Result<annotation::All, Failure> {
+        let mut all = annotation::All::default();
+        for text in &arguments.inputs.annotation {
+            annotation::add(key_value(text, "--annotation")?, platform, shape, &mut all)?;
+        }
+        for (name, value) in &self.annotations {
+            annotation::add((name, value), platform, shape, &mut all)?;
+        }
+        Ok(all)
     }
 
     /// Puts the result there.
-    #[expect(clippy::too_many_arguments, reason = "the result, its names, and where they go")]
     pub(super) fn put(
         &self,
-        plan: &Plan,
-        products: &Products,
-        image: Option<&Assembled>,
+        members: &[Member<'_>],
+        image: Option<&Image>,
         names: &[Reference],
         site: &Site<'_>,
         client: Option<&Client>,
         paint: Paint,
     ) -> Result<(), Failure> {
         let names = self.names(names);
-        let tree = tree(plan, products);
         match (&self.kind, image) {
             (Kind::Image, Some(image)) => self.keep(image, &names, site, client, paint),
-            (Kind::Oci | Kind::Docker, Some(image)) => self.archive(image, &names, tree, site),
+            (Kind::Oci | Kind::Docker, Some(image)) => self.archive(image, &names, members, site),
             (Kind::Load(engine), Some(image)) => {
-                site.fetch_all(tree, &image.manifest.layers).map_err(|error| broken(&error))?;
+                fetch(image, members, site)?;
                 let savings = [Saving { descriptor: image.descriptor.clone(), names }];
                 let write =
                     |out: &mut dyn Write| save::save(site.store, &savings, save::Format::Oci, &host_platform(), out);
+                let platforms = if members.len() > 1 { Platforms::Several } else { Platforms::One };
                 // Standard output is for the image's digest alone.
-                engine.load(write)?.iter().for_each(|line| tell(&format!("{}: {line}\n", engine.name())));
+                engine.load(platforms, write)?.iter().for_each(|line| tell(&format!("{}: {line}\n", engine.name())));
                 Ok(())
             }
-            (Kind::Tar, _) => self.stream(|out| unload::tar(tree, site, out).map_err(|error| broken(&error))),
+            (Kind::Tar, _) => self.stream(|out| {
+                let written = match members {
+                    [member] => unload::tar(member.tree(), site, out),
+                    members => {
+                        let trees: Vec<_> = members.iter().map(|member| (member.folder(), member.tree())).collect();
+                        unload::tar_each(&trees, site, out)
+                    }
+                };
+                written.map_err(|error| broken(&error))
+            }),
             (Kind::Local, _) => {
                 let folder = self.destination.as_deref().expect("a local output has a folder");
-                unload::folder(tree, site, folder).map_err(|error| broken(&error))
+                for member in members {
+                    let own = if members.len() > 1 { folder.join(member.folder()) } else { folder.to_owned() };
+                    unload::folder(member.tree(), site, &own).map_err(|error| broken(&error))?;
+                }
+                Ok(())
             }
             (Kind::None, _) => Ok(()),
             (_, None) => unreachable!("an image is assembled for these"),
@@ -210,7 +265,7 @@ impl Output {
     /// Names the image in the store, and sends it to the registries of its names.
     fn keep(
         &self,
-        image: &Assembled,
+        image: &Image,
         names: &[Reference],
         site: &Site<'_>,
         client: Option<&Client>,
@@ -236,8 +291,14 @@ impl Output {
         Ok(())
     }
 
-    fn archive(&self, image: &Assembled, names: &[Reference], tree: &Tree, site: &Site<'_>) -> Result<(), Failure> {
-        site.fetch_all(tree, &image.manifest.layers).map_err(|error| broken(&error))?;
+    fn archive(
+        &self,
+        image: &Image,
+        names: &[Reference],
+        members: &[Member<'_>],
+        site: &Site<'_>,
+    ) -> Result<(), Failure> {
+        fetch(image, members, site)?;
         let savings = [Saving { descriptor: image.descriptor.clone(), names: names.to_vec() }];
         if !self.tar {
             let folder = self
@@ -272,6 +333,10 @@ impl Output {
     }
 }
 
-fn tree<'a>(plan: &Plan, products: &'a Products) -> &'a Tree {
-    products[plan.result.index()].tree().expect("the result of a plan is a tree")
+/// Brings all layers of an image into the store.
+fn fetch(image: &Image, members: &[Member<'_>], site: &Site<'_>) -> Result<(), Failure> {
+    for (member, Assembled { manifest, .. }) in members.iter().zip(&image.images) {
+        site.fetch_all(member.tree(), &manifest.layers).map_err(|error| broken(&error))?;
+    }
+    Ok(())
 }

@@ -4,24 +4,24 @@ use std::io::Write;
 use std::path::Path;
 
 use layercake_compiler::plan::Plan;
-use layercake_executor::assemble::Assembled;
 use layercake_executor::image::reference::Reference;
 use serde_json::{Value, json};
 
 use super::super::inputs::now;
 use super::super::transport::write_file;
+use super::member::Image;
 use crate::arguments::build::Build;
 use crate::failure::Failure;
 use crate::terminal::output as streams;
 
-/// Tells what was made, of several images the first. `epoch` is `SOURCE_DATE_EPOCH`.
+/// Tells what was made, of several outputs' images the first. `epoch` is `SOURCE_DATE_EPOCH`.
 ///
 /// # Errors
 /// If a file cannot be written.
 pub(super) fn write(
     arguments: &Build,
     plan: &Plan,
-    image: Option<&Assembled>,
+    image: Option<&Image>,
     names: &[Reference],
     epoch: Option<i64>,
 ) -> Result<(), Failure> {
@@ -38,13 +38,16 @@ pub(super) fn write(
 /// The object that buildx writes, and the target beside it.
 ///
 /// Source: buildx's documentation of `--metadata-file`; `exporter/containerimage/exptypes/types.go` of BuildKit.
-fn metadata(plan: &Plan, image: Option<&Assembled>, names: &[Reference], epoch: Option<i64>) -> Value {
+fn metadata(plan: &Plan, image: Option<&Image>, names: &[Reference], epoch: Option<i64>) -> Value {
     let mut metadata = json!({ "layercake.target": plan.target });
     let Some(image) = image else { return metadata };
     let mut descriptor = image.descriptor.clone();
-    descriptor.annotations.insert("config.digest".to_owned(), image.config_digest.to_string());
     descriptor.annotations.insert("org.opencontainers.image.created".to_owned(), now(epoch));
-    metadata["containerimage.config.digest"] = json!(image.config_digest);
+    // An index has no configuration.
+    if let [only] = image.images.as_slice() {
+        descriptor.annotations.insert("config.digest".to_owned(), only.config_digest.to_string());
+        metadata["containerimage.config.digest"] = json!(only.config_digest);
+    }
     metadata["containerimage.descriptor"] = json!(descriptor);
     metadata["containerimage.digest"] = json!(image.descriptor.digest);
     if !names.is_empty() {

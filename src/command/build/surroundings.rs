@@ -7,6 +7,7 @@ use layercake_compiler::operation::Network;
 use layercake_executor::agent::Agent;
 use layercake_executor::build::site::{Allowed, AllowedDevices, Surroundings};
 use layercake_executor::cgroup::Parent;
+use layercake_executor::emulation;
 use layercake_executor::sandbox::{Access, Mount, MountKind, Spec};
 
 use super::super::inputs::{bytes, host_line, limit, limits, secret, ssh};
@@ -62,6 +63,7 @@ pub(in super::super) fn unprepared(inputs: &Inputs, settings: &Settings) -> Resu
         agents: BTreeMap::new(),
         groups: None,
         cdi_folders: settings.host.cdi_folders.clone(),
+        emulators: emulation::installed(&settings::program_folders()),
         allowed: allowed(&inputs.allow),
     })
 }

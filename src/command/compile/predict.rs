@@ -45,8 +45,9 @@ pub(super) fn predict(
 ) -> Result<Predicted, Failure> {
     let (plan, store) = (&compilation.plan, &resolver.store);
     let reuse = |step: &Step| inputs::reuse(arguments, step);
-    let caches =
-        cache::sources(&arguments.cache_from, store, resolver.client.as_ref(), &plan.platform, paint)?.unfetched();
+    let platforms = std::slice::from_ref(&plan.platform);
+    let caches = cache::sources(&arguments.cache_from, store, resolver.client.as_ref(), platforms, paint)?;
+    let caches = caches.unfetched();
     let jobs = arguments.jobs.unwrap_or(settings.jobs);
     let site = Site {
         store,
@@ -63,8 +64,10 @@ pub(super) fn predict(
         epoch: compilation.program.source_date_epoch,
         listener: &|_| (),
     };
-    let found = executor::predict(plan, &site).map_err(|error| failed(&error, plan, inputs, paint))?;
-    let (subject, known) = (inputs::subject(arguments), inputs::surroundings(inputs, plan));
+    let found = executor::predict(plan, &site)
+        .map_err(|error| failed(&error, plan, inputs.among(&plan.platform).into_iter(), inputs, paint))?;
+    let (subject, known) =
+        (inputs::subject(arguments, inputs.among(&plan.platform)), inputs::surroundings(inputs, plan));
     let explained = explain_predicted(store, &subject, plan, known, &found)?;
     let expected = |(step, prediction): (&Step, &executor::Prediction)| {
         let past = if prediction.outlook == Outlook::Given { None } else { past::of(store, step)? };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use layercake_compiler::plan::{PLAN_VERSION, Plan};
+use layercake_compiler::plan::PLAN_VERSION;
 use layercake_executor::fault::reason;
 
 use crate::command::publish;
@@ -26,19 +26,16 @@ enum Stored {
     Other(&'static str),
 }
 
-/// Compares a plan with the one that is stored at `path`.
+/// Compares a plan as text, or several one after the other, with what is stored at `path`.
 ///
 /// # Errors
 /// If it differs, or there is none to compare with.
-pub(super) fn verify(plan: &Plan, path: &Path, paint: Paint) -> Result<(), Failure> {
+pub(super) fn verify(plan: &str, path: &Path, paint: Paint) -> Result<(), Failure> {
     let shown = path.display();
     let failure = match read(path)? {
         Stored::Plan(known) => {
-            let difference = unified(
-                (&shown.to_string(), &known),
-                ("the plan as it is now", &plan.to_string()),
-                paint.on_standard_output(),
-            );
+            let difference =
+                unified((&shown.to_string(), &known), ("the plan as it is now", plan), paint.on_standard_output());
             if difference.is_empty() {
                 return Ok(());
             }
@@ -58,15 +55,14 @@ pub(super) fn verify(plan: &Plan, path: &Path, paint: Paint) -> Result<(), Failu
 ///
 /// # Errors
 /// If it cannot be written.
-pub(super) fn bless(plan: &Plan, path: &Path, paint: Paint) -> Result<(), Failure> {
-    let text = plan.to_string();
+pub(super) fn bless(plan: &str, path: &Path, paint: Paint) -> Result<(), Failure> {
     match read(path)? {
-        Stored::Plan(known) if known == text => return Ok(()),
+        Stored::Plan(known) if known == plan => return Ok(()),
         Stored::Nothing | Stored::Plan(_) | Stored::Version(_) => (),
         Stored::Other(what) => return Err(no_plan(path, what)),
     }
     let shown = path.display();
-    publish::write(path, &text)
+    publish::write(path, plan)
         .map_err(|error| Failure::environment(format!("cannot write the plan `{shown}`: {}", reason(&error))))?;
     output::tell(&format!("{} `{shown}`\n", paint.green("blessed")));
     Ok(())

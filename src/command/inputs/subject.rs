@@ -7,6 +7,7 @@ use layercake_compiler::address::redact;
 use layercake_compiler::ast::Command;
 use layercake_compiler::lint::is_secret;
 use layercake_compiler::plan::{Plan, StepId};
+use layercake_compiler::platform::Platform;
 use layercake_executor::build::key::hidden;
 use layercake_executor::explain::document::Surroundings;
 use layercake_executor::explain::history::Subject;
@@ -15,9 +16,10 @@ use super::context::folder::default_dockerfile;
 use super::{Inputs, arguments};
 use crate::command::lock::LockFile;
 
-/// Which builds a build is compared with: those of the same target of the same Dockerfile with the same context.
+/// Which builds a build is compared with: those of the same target of the same Dockerfile with the same context, and where
+/// several are built at once, for the same `platform`.
 #[must_use]
-pub fn subject(arguments: &arguments::Inputs) -> Subject {
+pub fn subject(arguments: &arguments::Inputs, platform: Option<&Platform>) -> Subject {
     let context = Path::new(&arguments.context);
     let folder = Some(context).filter(|context| context.is_dir());
     let file = match (&arguments.file, folder) {
@@ -28,7 +30,8 @@ pub fn subject(arguments: &arguments::Inputs) -> Subject {
         (None, None) => String::new(),
     };
     let target = arguments.target.as_deref().unwrap_or_default().to_ascii_lowercase();
-    Subject { context: place(context), file, target }
+    let platform = platform.map(ToString::to_string).unwrap_or_default();
+    Subject { context: place(context), file, target, platform }
 }
 
 /// A path without links, or an address without its credentials.

@@ -1,8 +1,8 @@
 //! `--lock`: asks what everything is now, and writes it down.
 
 use layercake_cache::Store;
+use layercake_compiler::Compilation;
 use layercake_compiler::operation::{Git, Http, Operation};
-use layercake_compiler::plan::Plan;
 use layercake_executor::build::cancel::Cancel;
 use layercake_executor::build::site::Bases;
 use layercake_executor::git;
@@ -32,13 +32,13 @@ pub struct Servers<'a> {
     pub git: &'a git::Client,
 }
 
-/// Writes what the plan's images, git references and URLs are now, and holds the plan to it. What the file has of other plans
+/// Writes what the plans' images, git references and URLs are now, and holds the plans to it. What the file has of other plans
 /// stays: a plan is for one target and one platform.
 ///
 /// # Errors
 /// If something cannot be found out, or the file cannot be written.
 pub fn renew(
-    plan: &mut Plan,
+    compilations: &mut [Compilation],
     bases: &Bases,
     inputs: &Inputs,
     arguments: &arguments::Inputs,
@@ -53,7 +53,7 @@ pub fn renew(
         found.images.insert(image_entry, image.manifest_digest);
     }
     let secrets = arguments.secret.iter().map(|text| secret(text)).collect::<Result<_, _>>()?;
-    for step in &plan.steps {
+    for step in compilations.iter().flat_map(|one| &one.plan.steps) {
         match &step.operation {
             Operation::Git(git) => {
                 found.commits.insert(entry::git(git), commit(git, servers)?);
@@ -71,7 +71,7 @@ pub fn renew(
     let entries_word = if count == 1 { "entry" } else { "entries" };
     output::tell(&format!("{} {count} {entries_word} in `{shown}`\n", paint.green("locked")));
     let lock = LockFile { path, entries, absent: Absent::Refused };
-    lock.pin(plan, paint)?;
+    lock.pin(compilations.iter_mut().map(|one| &mut one.plan), paint)?;
     Ok(lock)
 }
 

@@ -9,7 +9,7 @@ use layercake_executor::build::event::{Event, Finish};
 
 use super::super::output::tell;
 use super::super::paint::Paint;
-use super::{is_shown, seconds, title, transfer};
+use super::{is_shown, seconds, transfer};
 
 /// Redrawing more often than this only costs time.
 const PAUSE: Duration = Duration::from_millis(60);
@@ -41,7 +41,7 @@ impl Live {
         Self { paint, state: Mutex::new(State { running: Vec::new(), drawn_lines: 0, drawn_at: Instant::now() }) }
     }
 
-    pub(super) fn event<'a>(&self, event: Event<'_>, step_of: impl Fn(StepId) -> &'a Step) {
+    pub(super) fn event<'a>(&self, event: Event<'_>, of: impl Fn(StepId) -> (&'a Step, &'a str)) {
         let mut state = self.state.lock().expect("no thread panics while it holds this");
         let state = &mut *state;
         match event {
@@ -49,7 +49,7 @@ impl Live {
             Event::Started { step } => {
                 state.running.push(Running {
                     step,
-                    title: title(step_of(step)),
+                    title: of(step).1.to_owned(),
                     since: Instant::now(),
                     output: Vec::new(),
                 });
@@ -68,9 +68,9 @@ impl Live {
             Event::Finished { step, how } => {
                 let place = state.running.iter().position(|running| running.step == step);
                 let running = place.map(|place| state.running.remove(place));
-                let title = title(step_of(step));
+                let (step, title) = of(step);
                 let above = match how {
-                    Finish::Cached if is_shown(step_of(step)) => format!("{} {title}\n", self.paint.dim("cached")),
+                    Finish::Cached if is_shown(step) => format!("{} {title}\n", self.paint.dim("cached")),
                     Finish::Cached => String::new(),
                     Finish::Done(time) => {
                         format!("{} {title} {}\n", self.paint.green("  done"), self.paint.dim(seconds(time)))

@@ -8,7 +8,7 @@ use layercake_compiler::go;
 use layercake_compiler::ignore::Ignore;
 use layercake_compiler::oci::ContainerConfig;
 use layercake_compiler::operation::{Git, Network, Operation};
-use layercake_compiler::plan::{Origin, PLAN_VERSION, Plan, PlannedImage, Step, StepId};
+use layercake_compiler::plan::{Joint, Origin, PLAN_VERSION, Plan, PlannedImage, Step, StepId};
 use layercake_executor::build::event::Event;
 use layercake_executor::build::materialize;
 use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Reuse, Site, Surroundings, Word};
@@ -124,7 +124,8 @@ fn fetch(git: &Git, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> R
     let store = open_store(fetching.settings)?;
     let client = client(arguments, &store)?;
     let plan = plan(git);
-    let progress = Progress::new(&plan, fetching.show, fetching.paint);
+    let joint = Joint::of(std::slice::from_ref(&plan));
+    let progress = Progress::new(&joint, std::slice::from_ref(&plan), fetching.show, fetching.paint);
     let listener = |event: Event<'_>| progress.event(event);
     let reuse = |_: &Step| if arguments.no_cache { Reuse::Refused } else { Reuse::Allowed };
     let site = Site {
@@ -177,6 +178,7 @@ fn surroundings() -> Surroundings {
         agents: BTreeMap::new(),
         groups: None,
         cdi_folders: Vec::new(),
+        emulators: Vec::new(),
         allowed: Allowed::default(),
     }
 }

@@ -1,10 +1,13 @@
 //! `--platform` values: `os/architecture[/variant]`, or one of the two alone.
 
+use super::Platform;
 use crate::go;
-use crate::platform::Platform;
 
 /// Reads a platform; what is left out is taken from `default`. The texts are those of containerd's `platforms.Parse`.
-pub(super) fn parse(text: &str, default: &Platform) -> Result<Platform, String> {
+///
+/// # Errors
+/// Why it is none, as BuildKit says it.
+pub fn parse(text: &str, default: &Platform) -> Result<Platform, String> {
     let parts: Vec<&str> = text.split('/').collect();
     let is_valid = |part: &&str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
