@@ -95,7 +95,7 @@ impl Client {
                 Ok(()) => return Ok(()),
                 // It may have been damaged on the way, or the registry does not know yet what it has just been sent.
                 Err(Error::Unexpected { problem, .. }) if problem.starts_with("status 400") && !doubted => {
-                    doubted = true
+                    doubted = true;
                 }
                 // What has changed on the way is put in its place by the next attempt.
                 Err(error) => attempts.failed(error)?,
