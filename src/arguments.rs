@@ -6,6 +6,7 @@ pub mod explain;
 pub mod images;
 pub mod inputs;
 pub mod resources;
+pub mod store;
 
 use std::fmt::Write;
 
@@ -75,12 +76,12 @@ pub enum Command {
     Import(images::Import),
     /// Run a command in a new container of an image.
     Run(Box<images::Run>),
-    /// Show what takes the room (not built yet).
-    Du(images::NotBuilt),
-    /// Make room (not built yet).
-    Prune(images::NotBuilt),
-    /// Look for damage (not built yet).
-    Verify(images::NotBuilt),
+    /// Show what takes the room, and what images need of it.
+    Du(store::Du),
+    /// Make room: take away what no image with a name needs.
+    Prune(store::Prune),
+    /// Look for damage: hold everything in the store to its hashes.
+    Verify(store::Verify),
     /// Say what this machine allows, and what is lost without the rest.
     Doctor,
     /// Print a completion script.

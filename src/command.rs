@@ -13,6 +13,7 @@ mod inputs;
 mod lock;
 mod publish;
 mod registry;
+mod store;
 mod transport;
 
 use clap::CommandFactory;
@@ -35,12 +36,12 @@ pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure
         Command::Compile(arguments) => compile::run(&arguments, paint),
         Command::Check(arguments) => check::run(&arguments, paint),
         Command::Explain(arguments) => explain::run(&arguments, results),
-        Command::Images(arguments) => images::list(&arguments),
-        Command::History(arguments) => images::history(&arguments),
-        Command::Inspect(arguments) => images::inspect(&arguments),
+        Command::Images(arguments) => images::list::run(&arguments),
+        Command::History(arguments) => images::history::run(&arguments),
+        Command::Inspect(arguments) => images::inspect::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments, results),
         Command::Tag(arguments) => images::tag(&arguments),
-        Command::Rmi(arguments) => images::remove(&arguments),
+        Command::Rmi(arguments) => images::remove::run(&arguments),
         Command::Pull(arguments) => registry::pull(&arguments, paint),
         Command::Push(arguments) => registry::push(&arguments, paint),
         Command::Login(arguments) => registry::login(&arguments),
@@ -63,9 +64,9 @@ pub fn run(command: Command, paint: Paint, results: Paint) -> Result<(), Failure
             output::result(&String::from_utf8_lossy(&page))
         }
         Command::Version(arguments) => version(&arguments),
-        Command::Du(_) => Err(Failure::not_built("`layercake du`")),
-        Command::Prune(_) => Err(Failure::not_built("`layercake prune`")),
-        Command::Verify(_) => Err(Failure::not_built("`layercake verify`")),
+        Command::Du(arguments) => store::du::run(&arguments),
+        Command::Prune(arguments) => store::prune::run(&arguments),
+        Command::Verify(arguments) => store::verify::run(&arguments),
     }
 }
 

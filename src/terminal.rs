@@ -3,7 +3,9 @@
 pub mod diagnostic;
 pub mod difference;
 mod excerpt;
+pub mod listing;
 pub mod output;
 pub mod paint;
 pub mod progress;
 pub mod table;
+pub mod template;

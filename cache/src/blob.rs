@@ -50,7 +50,10 @@ impl Store {
     pub fn open_blob(&self, digest: &Digest) -> Result<Option<File>, Error> {
         let path = self.blob_path(digest);
         match File::open(&path) {
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => {
+                self.note_use(&file);
+                Ok(Some(file))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).at("open", path),
         }

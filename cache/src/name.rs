@@ -23,6 +23,12 @@ impl Store {
         }
     }
 
+    /// When `name` on `shelf` got its value; `None` if it has none.
+    #[must_use]
+    pub fn named_at(&self, shelf: &str, name: &str) -> Option<std::time::SystemTime> {
+        fs::metadata(self.name_path(shelf, name)).and_then(|found| found.modified()).ok()
+    }
+
     /// Gives `name` on `shelf` a value, in place of an earlier one.
     ///
     /// # Errors

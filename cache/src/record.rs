@@ -1,7 +1,7 @@
 //! Records: small values by [`ContentKey`], each with a checksum, so that a damaged one is a miss and never a wrong hit.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
 use crate::error::{At, Error};
@@ -19,15 +19,22 @@ impl Store {
     /// If the file exists and cannot be read.
     pub fn record(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, Error> {
         let path = self.record_path(key);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).at("read", path),
         };
-        Ok(bytes
-            .split_at_checked(CHECKSUM)
-            .filter(|(sum, value)| *sum == checksum(value))
-            .map(|(_, value)| value.to_vec()))
+        self.note_use(&file);
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).at("read", path)?;
+        Ok(Self::record_value(&bytes).map(<[u8]>::to_vec))
+    }
+
+    /// The value in the bytes of a record's file; `None` if it is damaged.
+    #[must_use]
+    pub fn record_value(bytes: &[u8]) -> Option<&[u8]> {
+        let (sum, value) = bytes.split_at_checked(CHECKSUM)?;
+        (*sum == checksum(value)).then_some(value)
     }
 
     /// Whether there is a value under `key`, damaged or not.

@@ -8,7 +8,11 @@ use rustix::io::Errno;
 
 use crate::error::{At, Error};
 use crate::id::to_hex;
+use crate::publish;
 use crate::store::Store;
+
+/// The file that holds the name in clear, for those who list what there is.
+pub(crate) const NAME: &str = "name";
 
 /// Who may use a shared folder at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,9 @@ impl Store {
     ) -> Result<SharedFolder, E> {
         let all = self.root().join("shared").join(to_hex(blake3::hash(name.as_bytes()).as_bytes()));
         fs::create_dir_all(&all).at("create the folder", &all)?;
+        if !all.join(NAME).exists() {
+            publish::bytes(name.as_bytes(), &self.temporary()?, &all.join(NAME))?;
+        }
         let (number, lock) = match sharing {
             Sharing::Shared => (0, lock(&all, 0, FlockOperation::LockShared)?),
             Sharing::Locked => (0, lock(&all, 0, FlockOperation::LockExclusive)?),
@@ -60,6 +67,7 @@ impl Store {
                 })
                 .expect("nobody holds that many folders")?,
         };
+        self.note_use(&lock);
         let path = all.join(number.to_string());
         if !path.exists() {
             // Two that share it may come here at once. Each prepares a folder; the second finds the place taken.

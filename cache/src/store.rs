@@ -12,25 +12,40 @@
 //! tmp/…                   what is not finished; of no use once its maker is gone
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 use crate::error::{At, Error};
+use crate::part::touch;
 use crate::partial;
 use crate::scratch::{self, Scratch};
 
 /// What the file `format` holds.
 const FORMAT: &str = "layercake store 1\n";
 
-/// A store: plain files below one folder. Any number of processes may have it open; readers take no lock.
+/// A store: plain files below one folder. Any number of processes may have it open. What they do needs no lock; but they hold one
+/// together for as long as the store is open, and only who has it alone takes anything away ([`Store::alone`]).
 ///
 /// Clones are cheap and share the folder for unfinished work.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Locked by everybody who has the store open, so that whoever makes room knows.
+    lock: Arc<File>,
     scratch: Arc<scratch::Session>,
+    uses: Uses,
+}
+
+/// Whether reading a part counts as using it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Uses {
+    Counted,
+    Uncounted,
 }
 
 impl Store {
@@ -42,9 +57,25 @@ impl Store {
         fs::create_dir_all(root).at("create the folder", root)?;
         let root = fs::canonicalize(root).at("find", root)?;
         check_format(&root)?;
+        let format = root.join("format");
+        let lock = Arc::new(File::open(&format).at("open", &format)?);
+        flock(&lock, FlockOperation::LockShared).at("lock", &format)?;
         partial::drop_forgotten(&root);
         let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
-        Ok(Self { root, scratch })
+        Ok(Self { root, lock, scratch, uses: Uses::Counted })
+    }
+
+    /// The same store for somebody who only looks around: nothing counts as used by it.
+    #[must_use]
+    pub fn onlooking(self) -> Self {
+        Self { uses: Uses::Uncounted, ..self }
+    }
+
+    /// Notes that a file of the store is used now.
+    pub(crate) fn note_use(&self, file: &File) {
+        if self.uses == Uses::Counted {
+            touch(file);
+        }
     }
 
     /// The folder that everything lies in.
@@ -59,6 +90,24 @@ impl Store {
     /// If it cannot be made.
     pub fn scratch(&self) -> Result<Scratch, Error> {
         self.scratch.folder()
+    }
+
+    pub(crate) fn try_lock_alone(&self) -> Result<bool, Error> {
+        match flock(&self.lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            // The lock that was held is lost when a stronger one is not to be had.
+            Err(Errno::WOULDBLOCK) => {
+                self.share();
+                Ok(false)
+            }
+            Err(error) => Err(error).at("lock", &self.root),
+        }
+    }
+
+    /// Goes back to using the store with others.
+    pub(crate) fn share(&self) {
+        // Only who makes room can be in the way, and is done soon; it cannot fail otherwise.
+        let _ = flock(&self.lock, FlockOperation::LockShared);
     }
 
     /// A path for a file that is about to be published.

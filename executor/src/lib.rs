@@ -31,3 +31,4 @@ pub mod sandbox;
 pub mod select;
 pub mod tree;
 pub mod unload;
+pub mod usage;

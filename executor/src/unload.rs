@@ -17,14 +17,14 @@ use crate::overlay::Overlay;
 use crate::root::Root;
 use crate::select::Verdict;
 
-/// Writes the files of a tree as one tar.
+/// Writes the files of a tree as one tar. None is changed later than `epoch`, in seconds since 1970.
 ///
 /// # Errors
 /// If the tree cannot be fetched or read, or `out` not be written.
-pub fn tar(tree: &Tree, site: &Site<'_>, out: &mut dyn Write) -> Result<(), Error> {
+pub fn tar(tree: &Tree, site: &Site<'_>, epoch: Option<i64>, out: &mut dyn Write) -> Result<(), Error> {
     let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
     // The path is a link to the root, which whoever opens a folder does not follow; what it leads to is the folder.
-    layer::tar::write(&mounted.path().join("."), site.epoch, out)?;
+    layer::tar::write(&mounted.path().join("."), epoch, out)?;
     Ok(())
 }
 
@@ -32,7 +32,12 @@ pub fn tar(tree: &Tree, site: &Site<'_>, out: &mut dyn Write) -> Result<(), Erro
 ///
 /// # Errors
 /// As [`tar`].
-pub fn tar_each(trees: &[(String, &Tree)], site: &Site<'_>, out: &mut dyn Write) -> Result<(), Error> {
+pub fn tar_each(
+    trees: &[(String, &Tree)],
+    site: &Site<'_>,
+    epoch: Option<i64>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
     let mut mounted = Vec::new();
     for (name, tree) in trees {
         let root = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
@@ -40,7 +45,7 @@ pub fn tar_each(trees: &[(String, &Tree)], site: &Site<'_>, out: &mut dyn Write)
         mounted.push((name.as_str(), path, root));
     }
     let folders: Vec<(&str, &Path)> = mounted.iter().map(|(name, path, _)| (*name, path.as_path())).collect();
-    layer::tar::write_each(&folders, site.epoch, out)?;
+    layer::tar::write_each(&folders, epoch, out)?;
     Ok(())
 }
 
@@ -49,13 +54,13 @@ pub fn tar_each(trees: &[(String, &Tree)], site: &Site<'_>, out: &mut dyn Write)
 ///
 /// # Errors
 /// If the tree cannot be fetched or read, or the folder not be written.
-pub fn folder(tree: &Tree, site: &Site<'_>, folder: &Path) -> Result<(), Error> {
+pub fn folder(tree: &Tree, site: &Site<'_>, epoch: Option<i64>, folder: &Path) -> Result<(), Error> {
     fs::create_dir_all(folder).at("create the folder", folder)?;
     let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
     let (from, to) = (Root::of(&mounted)?, Root::open(folder)?);
     let everything = |_: &Path, _: FileType| Verdict::Take;
     let source = Source { root: &from, filter: &everything };
-    let mut writer = Writer::new(&to, Owner::Set { uid: 0, gid: 0 }, None);
+    let mut writer = Writer::new(&to, Owner::Set { uid: 0, gid: 0 }, None).no_later_than(epoch);
     for selected in source.select("/")? {
         writer.copy(&source, &selected, "/")?;
     }

@@ -19,7 +19,7 @@ pub struct Build {
     /// folders such as `linux_arm64`), and behind commas what else is to be said: `dest=PATH`,
     /// `name=NAME`, `push=true`, `compression=gzip|zstd|none`, `compression-level=N`, `force-compression=true` (the base's layers
     /// too), `rewrite-timestamp=false`, `oci-mediatypes=false`, `annotation.KEY=VALUE`. A bare path is `type=local`, `-` is
-    /// `type=tar` on standard output. May be given again.
+    /// `type=tar` on standard output; `dest=-` is standard output too. `type=docker` without `dest` is `--load`. May be given again.
     #[arg(short, long, value_name = "OUTPUT")]
     pub output: Vec<String>,
     /// Send the image to its registry: `--output type=image,push=true`.

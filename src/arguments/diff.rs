@@ -17,10 +17,11 @@ pub struct Diff {
     /// The platform of both images [default: this machine's].
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<String>,
-    /// The first image: a name or an id.
+    /// The first image: a name or an id in the store, `docker-image://NAME` for one in a registry, `oci-layout://FOLDER[:TAG]`,
+    /// or the path of an archive or a layout, such as `./image.tar`.
     #[arg(value_name = "A")]
     pub first: String,
-    /// The second image.
+    /// The second image, in the same words.
     #[arg(value_name = "B")]
     pub second: String,
 }

@@ -4,36 +4,35 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// A command that does not exist yet: it takes anything, and says so.
-#[derive(Debug, Args)]
-pub struct NotBuilt {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub arguments: Vec<String>,
-}
+/// What `--format` of a list may be.
+pub(super) const FORMATS: &str =
+    "`table`, `json`, `table TEMPLATE`, or a Go template such as docker takes: `{{.ID}}\\t{{.Size}}`";
 
 /// `layercake images`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Images {
-    /// Only images of this name.
+    /// Only images of this name, which may have `*`, `?` and `[…]`.
+    #[arg(value_name = "REPOSITORY[:TAG]")]
     pub name: Option<String>,
-    /// Print digests only.
+    /// All images: layercake keeps none that docker would hide.
+    #[arg(short, long)]
+    pub all: bool,
+    /// Print ids only.
     #[arg(short, long)]
     pub quiet: bool,
     /// Do not shorten.
     #[arg(long)]
     pub no_trunc: bool,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-}
-
-/// How to print a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// In columns.
-    Table,
-    /// A JSON object a line.
-    Json,
+    /// Show digests.
+    #[arg(long)]
+    pub digests: bool,
+    /// Only images that fit: `reference=PATTERN`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`, `dangling=true|false`,
+    /// `before=IMAGE`, `since=IMAGE`, `until=24h|TIME`.
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub filter: Vec<String>,
+    #[arg(long, default_value = "table", hide_default_value = true, help = FORMATS)]
+    pub format: String,
 }
 
 /// `layercake history`.
@@ -44,20 +43,29 @@ pub struct History {
     /// Do not shorten.
     #[arg(long)]
     pub no_trunc: bool,
-    /// Print digests only.
+    /// Print ids only.
     #[arg(short, long)]
     pub quiet: bool,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// Print sizes and times for people.
+    #[arg(short = 'H', long, value_name = "true|false", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub human: bool,
+    #[arg(long, default_value = "table", hide_default_value = true, help = FORMATS)]
+    pub format: String,
 }
 
 /// `layercake inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The images.
+    /// The images: names or ids.
     #[arg(required = true)]
     pub image: Vec<String>,
+    /// `json`, or a Go template such as docker takes: `{{json .Config}}`.
+    #[arg(short, long)]
+    pub format: Option<String>,
+    /// What is meant by the names: images. There is nothing else here that docker would take them for.
+    #[arg(long = "type", value_name = "TYPE", default_value = "image", hide_default_value = true, value_parser = ["image"])]
+    pub kind: String,
 }
 
 /// `layercake tag`.
@@ -155,7 +163,7 @@ pub struct Load {
     /// The archive, or a folder with an OCI image layout [default: standard input].
     #[arg(short, long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Print nothing but names.
+    /// Print what was loaded and nothing else, as is always done.
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -1,5 +1,6 @@
 //! `diff`: what two images differ in: settings, layers and files.
 
+mod operand;
 mod report;
 mod text;
 
@@ -11,14 +12,13 @@ use layercake_executor::build::folders::folders;
 use layercake_executor::build::tree::Tree;
 use layercake_executor::compare::files::Times;
 use layercake_executor::compare::{config, files};
-use layercake_executor::image::local::LocalImage;
 use layercake_executor::namespace;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::remote::caches::Caches;
+use operand::Operand;
 use report::Report;
 
-use super::images::find;
 use super::inputs::platform_or_host;
 use super::registry::client;
 use crate::arguments::diff::{Diff, DiffFormat};
@@ -42,17 +42,19 @@ pub fn run(arguments: &Diff, results: Paint) -> Result<(), Failure> {
     let store = Store::open(&settings.home)?;
     let platform = platform_or_host(arguments.platform.as_deref())?;
     let client = client(&settings);
-    let (first, second) = (find(&store, &arguments.first, &platform)?, find(&store, &arguments.second, &platform)?);
-    let files = if first.config.rootfs == second.config.rootfs {
+    let operand = |text| Operand::find(text, &store, &platform, &client);
+    let (first, second) = (operand(&arguments.first)?, operand(&arguments.second)?);
+    let files = if first.image.config.rootfs == second.image.config.rootfs {
         Vec::new()
     } else {
-        let below = unpacked(&first, &arguments.first, &store, &client)?;
-        let above = unpacked(&second, &arguments.second, &store, &client)?;
+        let below = unpacked(&first, &store, &client)?;
+        let above = unpacked(&second, &store, &client)?;
         let times = if arguments.times { Times::Compared } else { Times::Ignored };
         files::compare(&below, &above, times).map_err(Failure::environment)?
     };
-    let settings = config::compare(&first.config, &second.config);
-    let report = Report { images: [(&arguments.first, &first), (&arguments.second, &second)], settings, files };
+    let settings = config::compare(&first.image.config, &second.image.config);
+    let report =
+        Report { images: [(&arguments.first, &first.image), (&arguments.second, &second.image)], settings, files };
     match arguments.format {
         DiffFormat::Text => output::result(&text::render(&report, results))?,
         DiffFormat::Json => output::line(&report.to_json().to_string())?,
@@ -61,13 +63,19 @@ pub fn run(arguments: &Diff, results: Paint) -> Result<(), Failure> {
 }
 
 /// The folders of an image's layers. Those that are not here are fetched.
-fn unpacked(image: &LocalImage, name: &str, store: &Store, client: &Client) -> Result<Vec<PathBuf>, Failure> {
-    let fetch = |layer: &_| client.fetch_known(store, name, std::slice::from_ref(layer), &ignore);
+fn unpacked(operand: &Operand, store: &Store, client: &Client) -> Result<Vec<PathBuf>, Failure> {
+    let fetch = |layer: &_| {
+        let layer = std::slice::from_ref(layer);
+        match &operand.repository {
+            Some(reference) => client.fetch_layers(store, reference, layer, &ignore),
+            None => client.fetch_known(store, &operand.name, layer, &ignore),
+        }
+    };
     let listener = |event: Event<'_>| {
         if let Event::Transfer { action, what, .. } = event {
             output::tell(&format!("{action} {what}\n"));
         }
     };
-    folders(&Tree::of_image(image), store, &Caches::default(), &fetch, &listener)
+    folders(&Tree::of_image(&operand.image), store, &Caches::default(), &fetch, &listener)
         .map_err(|error| Failure::new(error.fault(), error))
 }

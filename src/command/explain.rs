@@ -71,13 +71,22 @@ fn explain(store: &Store, subject: &Subject) -> Result<Vec<Explained>, Failure> 
         }
         Error::NoBuild(ref wanted, ref known) => {
             let near = known.iter().find(|known| known.context == wanted.context);
+            let several = several(wanted, known);
             Failure::input(&error).help(match near {
+                _ if !several.is_empty() => format!("name all platforms of the build: `--platform {several}`"),
                 None => "build it first, or name the same context, `--file` and `--target` as the build did".to_owned(),
                 Some(near) => format!("name what was built: {}", options(near)),
             })
         }
         Error::Gone(_) => Failure::environment(error).help("build again: the next explanation knows of that build"),
     })
+}
+
+/// The platforms for which the same was built at once.
+fn several(wanted: &Subject, known: &[Subject]) -> String {
+    let of = |known: &&Subject| Subject { platform: String::new(), ..(*known).clone() };
+    let alike = known.iter().filter(|known| of(known) == of(&wanted) && !known.platform.is_empty());
+    alike.map(|known| known.platform.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// Whether it is not to be looked for on this machine: it is a URL, or came on standard input.
@@ -87,9 +96,6 @@ fn is_address(place: &str) -> bool {
 
 /// How builds that are remembered are named.
 fn options(subject: &Subject) -> String {
-    if !subject.platform.is_empty() {
-        return "`layercake explain --platform …`, with all the platforms of the build".to_owned();
-    }
     let target = if subject.target.is_empty() { String::new() } else { format!(" --target {}", subject.target) };
     format!("`layercake explain --file {}{target} {}`", subject.file, subject.context)
 }

@@ -103,12 +103,10 @@ pub fn load(arguments: &arguments::Load) -> Result<(), Failure> {
             output::tell(&format!("note: an image of the archive is called by what is no name: {error}\n"));
         }
         for name in &image.names {
-            let name = name.familiar();
-            output::line(&if arguments.quiet { name } else { format!("Loaded image: {name}") })?;
+            output::line(&format!("Loaded image: {}", name.familiar()))?;
         }
         if image.names.is_empty() {
-            let digest = image.descriptor.digest;
-            output::line(&if arguments.quiet { digest.to_string() } else { format!("Loaded image ID: {digest}") })?;
+            output::line(&format!("Loaded image ID: {}", image.descriptor.digest))?;
         }
     }
     Ok(())

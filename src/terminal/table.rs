@@ -1,4 +1,7 @@
-//! Tables in docker's style: headings in capitals, columns three blanks apart.
+//! Tables in docker's style: headings in capitals, columns three blanks apart and ten wide at least.
+
+/// The least width of a column with the blanks behind it.
+const LEAST: usize = 10;
 
 /// Rows of equal length, the first with the headings.
 #[must_use]
@@ -10,7 +13,7 @@ pub fn render(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            let padding = width - cell.chars().count() + 3;
+            let padding = (width + 3).max(LEAST) - cell.chars().count();
             line.push_str(cell);
             line.extend(std::iter::repeat_n(' ', padding));
         }
@@ -83,6 +86,6 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
-        assert_eq!(render(&[row(["NAME", "TAG"]), row(["a", "b"])]), "NAME   TAG\na      b\n");
+        assert_eq!(render(&[row(["NAME", "TAG"]), row(["a", "b"])]), "NAME      TAG\na         b\n");
     }
 }

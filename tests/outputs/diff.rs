@@ -122,3 +122,35 @@ fn an_image_that_is_not_there() {
     let ran = home.layercake(["diff", "base", "nothing"]).exits(2);
     assert!(ran.stderr.contains("there is no image `nothing` in the store"), "{}", ran.stderr);
 }
+
+#[test]
+fn images_are_found_wherever_they_are() {
+    let Some(home) = two_images() else { return };
+    let expected = difference(&home, &["before", "after"]);
+    home.layercake(["save", "-o", "before.tar", "before"]).ok();
+    home.layercake(["save", "--format=docker", "-o", "after.tar", "after"]).ok();
+    home.dated(["-t", "after", "-o", "type=oci,tar=false,dest=layout", "after"]);
+    let same = |found: &Value| {
+        ["config", "files"].iter().for_each(|part| assert_eq!(found[part], expected[part]));
+    };
+    same(&difference(&home, &["./before.tar", "after"]));
+    same(&difference(&home, &["before", "oci-layout://layout"]));
+    same(&difference(&home, &["./before.tar", "./layout"]));
+    // In a store that has none of them, which has no image more afterwards.
+    let other = Home::empty();
+    let path = |name: &str| home.path("work").join(name).display().to_string();
+    same(&difference(&other, &[&path("before.tar"), &path("after.tar")]));
+    assert_eq!(other.layercake(["images", "-q"]).ok().stdout, "");
+    if crate::support::tools::available(&[crate::support::registry::PROGRAM]) {
+        let registry = crate::support::registry::Registry::open();
+        let name = format!("{}/after:1", registry.host());
+        home.layercake(["tag", "after", &name]).ok();
+        home.layercake(["push", &name]).ok();
+        same(&difference(&other, &[&path("before.tar"), &format!("docker-image://{name}")]));
+    }
+    home.layercake(["save", "-o", "both.tar", "before", "after"]).ok();
+    let ran = home.layercake(["diff", "./both.tar", "after"]).exits(2);
+    assert!(ran.stderr.contains("`./both.tar` holds 2 images: "), "{}", ran.stderr);
+    home.layercake(["diff", "./missing.tar", "after"]).exits(2);
+    home.layercake(["diff", "oci-layout://missing", "after"]).exits(2);
+}

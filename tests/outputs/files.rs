@@ -65,7 +65,7 @@ fn archives_stream() {
     fs::write(other.path("work/in.tar"), &saved.stdout).unwrap();
     let mut load = other.command(["load", "-q"]);
     let loaded = crate::support::home::run(load.stdin(fs::File::open(other.path("work/in.tar")).unwrap())).ok();
-    assert_eq!(loaded.stdout, "x:latest\n");
+    assert_eq!(loaded.stdout, "Loaded image: x:latest\n");
     assert_eq!(strings(&json(&Files::read(&saved.stdout), "manifest.json")[0]["RepoTags"]), ["x:latest"]);
 }
 

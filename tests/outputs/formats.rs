@@ -191,3 +191,42 @@ fn an_archive_appears_whole_or_not_at_all() {
     let names: Vec<_> = fs::read_dir(home.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.iter().filter(|name| name.to_string_lossy().starts_with("out.tar")).count(), 1, "{names:?}");
 }
+
+#[test]
+fn what_was_compressed_once_is_not_compressed_again() {
+    let Some(home) = home() else { return };
+    // A blob that is made again is another file of the same name.
+    let blobs = || {
+        use std::os::unix::fs::MetadataExt;
+        let entries = fs::read_dir(home.path("store/blobs/sha256")).unwrap();
+        let entry = |entry: fs::DirEntry| (entry.file_name(), entry.metadata().unwrap().ino());
+        entries.map(|found| entry(found.unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    for options in
+        ["compression=gzip", "compression=zstd,compression-level=9", "compression=none,force-compression=true"]
+    {
+        let export = |name: &str| home.dated(["-o", &format!("type=oci,dest={name},{options}"), "ctx"]);
+        export("first.tar");
+        let before = blobs();
+        export("second.tar");
+        assert_eq!(blobs(), before, "{options}");
+        assert_eq!(fs::read(home.path("work/first.tar")).unwrap(), fs::read(home.path("work/second.tar")).unwrap());
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_the_build() {
+    let Some(home) = home() else { return };
+    let cases = [
+        ("compression=estargz", "there is no compression `estargz` here; there are `gzip`, `zstd` and `none`"),
+        ("compression=gzip,compression-level=10", "gzip has no compression level 10"),
+        ("compression=zstd,compression-level=0", "zstd has no compression level 0"),
+        ("compression=zstd,compression-level=fast", "`fast` is no level"),
+    ];
+    for (options, expected) in cases {
+        let ran = home
+            .layercake(["build", "--progress=plain", "-o", &format!("type=oci,dest=x.tar,{options}"), "ctx"])
+            .exits(2);
+        assert!(ran.stderr.contains(expected) && !ran.stderr.contains("RUN"), "{}", ran.stderr);
+    }
+}

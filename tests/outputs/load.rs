@@ -69,6 +69,23 @@ fn the_first_that_answers_is_given_an_archive() {
 }
 
 #[test]
+fn the_type_docker_without_a_place_is_for_docker() {
+    let Some(home) = home(&[("docker", &taker("docker"))]) else { return };
+    let build = |output: &str| {
+        run(home.command(["build", "-o", output, "-t", "x:1", "ctx"]).env("PATH", home.path("work/bin"))).ok()
+    };
+    // As for buildx, where `--load` is a word for this.
+    let ran = build("type=docker");
+    assert!(ran.stderr.contains("docker: Loaded image: x"), "{}", ran.stderr);
+    let archive = Files::read(&fs::read(home.path("work/docker.tar")).unwrap());
+    assert_eq!(strings(&json(&archive, "manifest.json")[0]["RepoTags"]), ["x:1"]);
+    fs::remove_file(home.path("work/docker.tar")).unwrap();
+    build("type=docker,dest=here.tar");
+    build("type=docker,dest=-");
+    assert!(home.path("work/here.tar").exists() && !home.path("work/docker.tar").exists());
+}
+
+#[test]
 fn the_settings_choose() {
     let Some(home) = home(&[("docker", &taker("docker")), ("podman", &taker("podman"))]) else { return };
     home.write("ctx/layercake.toml", "[build]\nload = \"podman\"\n");

@@ -6,10 +6,12 @@
 mod support;
 
 mod annotations;
+mod columns;
 mod diff;
 mod files;
 mod formats;
 mod judges;
 mod load;
+mod pushed;
 mod reproducible;
 mod varied;

@@ -88,6 +88,17 @@ fn times_of_layers_are_rewritten_unless_they_are_not_to_be() {
     assert_eq!(built(""), 1_700_000_000);
     assert_eq!(built(",rewrite-timestamp=true"), 1_700_000_000);
     assert!(built(",rewrite-timestamp=false") >= start - 1);
+    // Files outside of an image are clamped in the same way.
+    let modified = |options: &str, path: &str| {
+        let _ = fs::remove_dir_all(home.path("work/out"));
+        home.dated(["-o", &format!("type=local,dest=out{options}"), "ctx"]);
+        seconds(fs::symlink_metadata(home.path("work/out").join(path)).unwrap().modified().unwrap())
+    };
+    assert_eq!(
+        (modified("", "x"), modified("", "old"), modified("", "bin")),
+        (1_700_000_000, 981_158_400, 1_700_000_000)
+    );
+    assert!(modified(",rewrite-timestamp=false", "x") >= start - 1);
     // Without a time there is nothing to rewrite to.
     let ran = home.layercake(["build", "-o", "type=oci,dest=x.tar,rewrite-timestamp=true", "ctx"]).ok();
     assert!(ran.stderr.contains("SOURCE_DATE_EPOCH is not set"), "{}", ran.stderr);

@@ -79,7 +79,7 @@ fn each_platform_is_predicted_and_explained() {
     assert_eq!(values[1]["platform"], format!("linux/{}", FOREIGN.0));
     // A build for one platform alone has a story of its own.
     let ran = home.layercake(["explain", "ctx"]).exits(2);
-    assert!(ran.stderr.contains("with all the platforms of the build"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("name all platforms of the build: `--platform linux/"), "{}", ran.stderr);
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::process::Command;
-use std::sync::Mutex;
 
 use layercake_cache::Digest;
 use serde_json::{Value, json};
@@ -151,23 +150,31 @@ fn documents_that_are_no_image() {
     assert_eq!(BTreeSet::from([old, chart, unknown, many, page, endless]).len(), 6, "each has its own message");
 }
 
-#[test]
-fn indexes_in_indexes_end() {
-    let documents = Mutex::new(vec![json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).to_string()]);
-    for _ in 0..30 {
-        let inner = documents.lock().unwrap().last().unwrap().clone();
-        let outer = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
-            {"mediaType": INDEX, "digest": Digest::of(inner.as_bytes()).to_string(), "size": inner.len()}]});
-        documents.lock().unwrap().push(outer.to_string());
+/// Pulls what is at the end of a chain of indexes, each of which lists the one before so many times.
+#[track_caller]
+fn chained(length: usize, times: usize) -> String {
+    let index = |entries: Vec<Value>| json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
+    let mut documents = vec![index(Vec::new())];
+    for _ in 0..length {
+        let inner = documents.last().unwrap().as_bytes();
+        let entry = json!({"mediaType": INDEX, "digest": Digest::of(inner).to_string(), "size": inner.len()});
+        documents.push(index(vec![entry; times]));
     }
-    let asked = refused(2, move |_, request| {
-        let documents = documents.lock().unwrap();
+    refused(2, move |_, request| {
         let last = request.path.rsplit('/').next()?;
         let of_digest = documents.iter().find(|document| Digest::of(document.as_bytes()).to_string() == last);
         let found = of_digest.or((last == "1").then(|| documents.last().unwrap()))?;
         Some(Reply::ok(found.clone()).header("Content-Type", INDEX))
-    });
-    assert!(asked.contains("lies deeper than"), "{asked}");
+    })
+}
+
+#[test]
+fn indexes_in_indexes_end() {
+    let deep = chained(30, 1);
+    assert!(deep.contains("lies deeper than"), "{deep}");
+    // A hundred million ways lead through five small documents.
+    let wide = chained(4, 100);
+    assert!(wide.contains("more than 1000 documents"), "{wide}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod base;
+pub(crate) mod dockerd;
 pub(crate) mod git;
 pub(crate) mod home;
 pub(crate) mod image;

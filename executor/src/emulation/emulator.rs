@@ -1,6 +1,8 @@
 //! [`Emulator`]: a program that runs those for another processor: qemu's user mode.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
@@ -28,11 +30,32 @@ pub fn installed(path: &[PathBuf]) -> Vec<Emulator> {
 }
 
 fn find(architecture: Architecture, path: &[PathBuf]) -> Option<Emulator> {
-    let name = format!("qemu-{}-static", architecture.qemu());
-    let folders = path.iter().map(PathBuf::as_path).chain(FOLDERS.iter().map(Path::new));
-    let mut programs = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(&name));
-    let path = programs.find(|path| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok())?;
+    let folders = || path.iter().map(PathBuf::as_path).chain(FOLDERS.iter().map(Path::new));
+    let named = |name: String| folders().filter(|folder| folder.is_absolute()).map(move |folder| folder.join(&name));
+    let is_program = |path: &PathBuf| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok();
+    let name = format!("qemu-{}", architecture.qemu());
+    let mut by_name = named(format!("{name}-static")).filter(is_program);
+    // Newer distributions link the plain one statically, and have no other.
+    let mut plain = named(name).filter(is_program).filter(|path| is_static(path));
+    let path = by_name.next().or_else(|| plain.next())?;
     Some(Emulator { architecture, path })
+}
+
+/// Whether a 64-bit program of this machine asks for no loader: none of its program headers is `PT_INTERP` (elf(5)).
+fn is_static(path: &Path) -> bool {
+    const PT_INTERP: u64 = 3;
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4 << 10).read_to_end(&mut head));
+    let number = |place: u64, length: u64| {
+        let place = usize::try_from(place).ok()?;
+        let bytes = head.get(place..place.checked_add(usize::try_from(length).ok()?)?)?;
+        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    };
+    let kinds = || -> Option<Vec<u64>> {
+        let (start, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+        (0..count).map(|index| number(start.checked_add(index * size)?, 4)).collect()
+    };
+    read.is_ok() && head.starts_with(b"\x7fELF\x02\x01") && kinds().is_some_and(|kinds| !kinds.contains(&PT_INTERP))
 }
 
 /// The line that registers `interpreter` for the programs of a processor.
@@ -76,6 +99,23 @@ mod tests {
         let path = [PathBuf::from("relative"), one, two.clone()];
         let found = find(Architecture::Riscv64, &path).unwrap();
         assert_eq!(found.path, two.join("qemu-riscv64-static"));
+    }
+
+    #[test]
+    fn programs_that_need_a_loader_are_no_emulators() {
+        let shell = fs::canonicalize("/bin/sh").unwrap();
+        let own = fs::canonicalize("/proc/self/exe").unwrap();
+        assert!(!is_static(&own), "tests are linked dynamically");
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [("script", &b"#!/bin/sh\n"[..]), ("short", &fs::read(shell).unwrap()[..60])] {
+            fs::write(folder.path().join(name), content).unwrap();
+            assert!(!is_static(&folder.path().join(name)), "{name}");
+        }
+        // The same program without its program headers asks for nothing.
+        let mut content = fs::read(own).unwrap();
+        content[56..58].fill(0);
+        fs::write(folder.path().join("static"), content).unwrap();
+        assert!(is_static(&folder.path().join("static")));
     }
 
     #[test]

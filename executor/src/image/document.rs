@@ -74,6 +74,9 @@ pub enum Problem {
     /// More layers than any system can stack; whoever made this means ill.
     #[error("has {0} layers; more than {LAYERS} are no image's")]
     TooManyLayers(usize),
+    /// Indexes that lead to more documents than anybody would look through.
+    #[error("is one of more than {0} documents that have to be looked at to find the image")]
+    TooWide(usize),
     /// Indexes in indexes in indexes.
     #[error("lies deeper than {0} indexes")]
     TooDeep(usize),

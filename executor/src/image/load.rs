@@ -38,11 +38,19 @@ pub struct Loaded {
 /// # Errors
 /// As [`load`].
 pub fn load_path(store: &Store, path: &Path) -> Result<Vec<Loaded>, Error> {
+    named(store, bring_path(store, path)?)
+}
+
+/// Takes in the images of an archive, or of a folder with an OCI image layout, and gives them no names.
+///
+/// # Errors
+/// As [`load_path`].
+pub fn bring_path(store: &Store, path: &Path) -> Result<Vec<Loaded>, Error> {
     let name = path.display().to_string();
     if fs::metadata(path).at("open", path)?.is_dir() {
-        return finish(store, &name, read_folder(store, path));
+        return checked(store, &name, read_folder(store, path));
     }
-    load(store, Box::new(File::open(path).at("open", path)?), &name)
+    bring(store, Box::new(File::open(path).at("open", path)?), &name)
 }
 
 /// Loads the images in the archive that `input` holds, compressed or not; `name` is what messages call it. Names are given
@@ -52,18 +60,25 @@ pub fn load_path(store: &Store, path: &Path) -> Result<Vec<Loaded>, Error> {
 /// If it is no archive of images, is damaged or contradicts itself, or if the store cannot be written. Then no name has
 /// been given or changed.
 pub fn load(store: &Store, input: Box<dyn Read + Send>, name: &str) -> Result<Vec<Loaded>, Error> {
+    named(store, bring(store, input, name)?)
+}
+
+fn bring(store: &Store, input: Box<dyn Read + Send>, name: &str) -> Result<Vec<Loaded>, Error> {
     let contents = match decompress::open(input) {
         Ok(mut input) => read_tar(store, &mut input),
         Err(problem) => Err(problem.into()),
     };
-    finish(store, name, contents)
+    checked(store, name, contents)
 }
 
-fn finish(store: &Store, name: &str, contents: Result<Contents, Stop>) -> Result<Vec<Loaded>, Error> {
-    let found = contents.and_then(|contents| found(store, &contents)).map_err(|stop| match stop {
+fn checked(store: &Store, name: &str, contents: Result<Contents, Stop>) -> Result<Vec<Loaded>, Error> {
+    contents.and_then(|contents| found(store, &contents)).map_err(|stop| match stop {
         Stop::Archive(problem) => Error::Archive { archive: name.to_owned(), problem },
         Stop::Other(error) => error,
-    })?;
+    })
+}
+
+fn named(store: &Store, found: Vec<Loaded>) -> Result<Vec<Loaded>, Error> {
     let images = Images::new(store);
     for Loaded { descriptor, names, .. } in &found {
         if names.is_empty() {

@@ -163,6 +163,12 @@ impl<'a> Images<'a> {
         self.put(&reference.to_string(), Some(reference.to_string()), descriptor)
     }
 
+    /// When `reference` was given its meaning; `None` if it has none.
+    #[must_use]
+    pub fn tagged(&self, reference: &Reference) -> Option<std::time::SystemTime> {
+        self.store.named_at(SHELF, &reference.to_string())
+    }
+
     /// Keeps an image that has no name.
     ///
     /// # Errors

@@ -11,7 +11,10 @@ use crate::image::document::{Document, DocumentError, Problem, image_config};
 use crate::image::manifest::{Index, Manifest};
 
 /// How deep indexes may lie in indexes.
-const DEPTH: usize = 4;
+pub(crate) const DEPTH: usize = 4;
+/// As many documents are looked at on the way to one image. A few small indexes that list each other again and again
+/// would else lead to billions.
+const LOOKS: usize = 1000;
 
 /// An image's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub fn select<E: From<DocumentError>>(
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
 ) -> Result<Selection, E> {
-    follow(top, platform, read, 0)
+    follow(top, platform, read, 0, &mut 0)
 }
 
 fn follow<E: From<DocumentError>>(
@@ -55,9 +58,15 @@ fn follow<E: From<DocumentError>>(
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
     depth: usize,
+    looks: &mut usize,
 ) -> Result<Selection, E> {
+    let wrong = |problem| DocumentError { digest: top.digest, problem };
+    *looks += 1;
     if depth > DEPTH {
-        return Err(DocumentError { digest: top.digest, problem: Problem::TooDeep(DEPTH) }.into());
+        return Err(wrong(Problem::TooDeep(DEPTH)).into());
+    }
+    if *looks > LOOKS {
+        return Err(wrong(Problem::TooWide(LOOKS)).into());
     }
     let Some(bytes) = read(top)? else { return Ok(Selection::Absent(top.digest)) };
     match Document::parse(&bytes, Some(&top.media_type))? {
@@ -69,9 +78,9 @@ fn follow<E: From<DocumentError>>(
         }
         (_, Document::Index(index)) => {
             if let Some(best) = choose(&index, platform) {
-                return follow(best, platform, read, depth + 1);
+                return follow(best, platform, read, depth + 1, looks);
             }
-            among_unnamed(&index, platform, read, depth)
+            among_unnamed(&index, platform, read, depth, looks)
         }
     }
 }
@@ -82,11 +91,12 @@ fn among_unnamed<E: From<DocumentError>>(
     platform: &Platform,
     read: &mut ReadDocument<'_, E>,
     depth: usize,
+    looks: &mut usize,
 ) -> Result<Selection, E> {
     let wanted = acceptable(platform);
     let mut others: Vec<Platform> = images(index).filter_map(|entry| Some(entry.platform.as_ref()?.into())).collect();
     for entry in images(index).filter(|entry| entry.platform.is_none()) {
-        match follow(entry, platform, read, depth + 1)? {
+        match follow(entry, platform, read, depth + 1, looks)? {
             Selection::Found(found) if wanted.contains(&found.config.platform()) => {
                 return Ok(Selection::Found(found));
             }

@@ -36,6 +36,19 @@ pub struct LayerBlob {
     pub compression: Compression,
 }
 
+/// What is remembered of a blob: what it is, and what it was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Packed {
+    #[serde(flatten)]
+    pub(crate) blob: LayerBlob,
+    /// The folders of the store, lowest first; none for one that was compressed anew.
+    #[serde(default)]
+    pub(crate) folders: Vec<ContentId>,
+    /// The latest time that an entry may have had.
+    #[serde(default)]
+    pub(crate) epoch: Option<i64>,
+}
+
 impl LayerBlob {
     /// Its OCI media type.
     #[must_use]
@@ -49,7 +62,7 @@ impl LayerBlob {
 /// # Errors
 /// If the folder cannot be read or expressed as a layer, or the blob cannot be written.
 pub fn make(store: &Store, folder: &ContentId, options: Options) -> Result<LayerBlob, Error> {
-    once(store, &key(folder, options), || {
+    once(store, &key(folder, options), &[*folder], options.epoch, || {
         let pack = |out: &mut dyn Write| tar::write(&store.folder_path(folder), options.epoch, out).map(drop);
         let blob = write(store, options.compression, pack)?;
         // Times that were clamped are others than the folder's.
@@ -71,7 +84,7 @@ pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Re
     for folder in folders {
         key.field(folder.as_bytes());
     }
-    once(store, &key.field(&serialized).finish(), || {
+    once(store, &key.field(&serialized).finish(), folders, options.epoch, || {
         let mut lowers: Vec<PathBuf> = Vec::new();
         for folder in folders.iter().rev() {
             let path = store.folder_path(folder);
@@ -91,7 +104,7 @@ pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Re
 /// As [`make`].
 pub fn make_outline(store: &Store, folder: &ContentId) -> Result<LayerBlob, Error> {
     let key = KeyHasher::new("layercake 1 outline of a layer").field(folder.as_bytes()).finish();
-    once(store, &key, || {
+    once(store, &key, &[], None, || {
         let path = store.folder_path(folder);
         write(store, Compression::ZSTD, |out| tar::write_outline(&path, out).map(drop))
     })
@@ -104,7 +117,7 @@ pub fn make_outline(store: &Store, folder: &ContentId) -> Result<LayerBlob, Erro
 pub fn compressed_anew(store: &Store, layer: &Layer, compression: Compression) -> Result<LayerBlob, Error> {
     let options = serde_json::to_vec(&compression).expect("numbers and names are always JSON");
     let mut key = KeyHasher::new("layercake 1 compressed anew");
-    once(store, &key.field(layer.blob.as_bytes()).field(&options).finish(), || {
+    once(store, &key.field(layer.blob.as_bytes()).field(&options).finish(), &[], None, || {
         let blob = store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })?;
         let made = write(store, compression, |out| {
             let failed = |source: io::Error| {
@@ -124,7 +137,13 @@ pub fn compressed_anew(store: &Store, layer: &Layer, compression: Compression) -
 }
 
 /// What was made before under this key, if it is still there; else it is made now, by one process alone.
-fn once(store: &Store, key: &ContentKey, make: impl FnOnce() -> Result<LayerBlob, Error>) -> Result<LayerBlob, Error> {
+fn once(
+    store: &Store,
+    key: &ContentKey,
+    folders: &[ContentId],
+    epoch: Option<i64>,
+    make: impl FnOnce() -> Result<LayerBlob, Error>,
+) -> Result<LayerBlob, Error> {
     if let Some(blob) = remembered(store, key)? {
         return Ok(blob);
     }
@@ -133,7 +152,8 @@ fn once(store: &Store, key: &ContentKey, make: impl FnOnce() -> Result<LayerBlob
         return Ok(blob);
     }
     let blob = make()?;
-    let record = serde_json::to_vec(&blob).expect("digests, numbers and names are always JSON");
+    let packed = Packed { blob, folders: folders.to_vec(), epoch };
+    let record = serde_json::to_vec(&packed).expect("digests, numbers and names are always JSON");
     store.put_record(key, &record)?;
     Ok(blob)
 }

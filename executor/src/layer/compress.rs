@@ -55,6 +55,21 @@ impl Compression {
         }
     }
 
+    /// Whether there is such a level.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn check(self) -> Result<(), Error> {
+        match self {
+            Self::None | Self::Gzip { level: 0..=9 } | Self::Zstd { level: 1..=22 } => Ok(()),
+            Self::Gzip { level } => {
+                let level = i32::try_from(level).unwrap_or(i32::MAX);
+                Err(Error::Level { format: "gzip", level, least: 0, most: 9 })
+            }
+            Self::Zstd { level } => Err(Error::Level { format: "zstd", level, least: 1, most: 22 }),
+        }
+    }
+
     /// A compressor that writes to `out`.
     ///
     /// # Errors
@@ -65,15 +80,11 @@ impl Compression {
             source,
             fault: crate::fault::Fault::Environment,
         };
+        self.check()?;
         Ok(Compressor(match self {
             Self::None => Encoder::None(out),
-            Self::Gzip { level: level @ 0..=9 } => Encoder::Gzip(Gzip::new(out, level).map_err(failed)?),
-            Self::Zstd { level: level @ 1..=22 } => Encoder::Zstd(zstd_encoder(out, level).map_err(failed)?),
-            Self::Gzip { level } => {
-                let level = i32::try_from(level).unwrap_or(i32::MAX);
-                return Err(Error::Level { format: "gzip", level, least: 0, most: 9 });
-            }
-            Self::Zstd { level } => return Err(Error::Level { format: "zstd", level, least: 1, most: 22 }),
+            Self::Gzip { level } => Encoder::Gzip(Gzip::new(out, level).map_err(failed)?),
+            Self::Zstd { level } => Encoder::Zstd(zstd_encoder(out, level).map_err(failed)?),
         }))
     }
 }

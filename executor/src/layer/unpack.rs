@@ -23,6 +23,7 @@ use layercake_cache::Digest;
 use super::Contents;
 use super::error::Error;
 pub(crate) use layer::made_of;
+pub(crate) use layer::places;
 pub use layer::{Below, Layer, Unpacked, ensure, find, id};
 pub use stack::ensure_all;
 

@@ -1,18 +1,18 @@
 //! Pushing: blobs first, then manifests, and the one that gets the name last.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use layercake_cache::{Digest, Store};
 use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{Method, StatusCode};
 
 use crate::image::descriptor::Descriptor;
-use crate::image::document::{Document, stored};
+use crate::image::document::{Document, DocumentError, Problem, stored};
 use crate::image::error::Error as ImageError;
 use crate::image::manifest::Index;
 use crate::image::reference::Reference;
 use crate::image::save::json;
-use crate::image::select::images;
+use crate::image::select::{DEPTH, images};
 use crate::registry::auth::Access;
 use crate::registry::client::{Call, Client, Target};
 use crate::registry::error::Error;
@@ -30,6 +30,8 @@ struct Cargo {
     blobs: Vec<Descriptor>,
     /// Each after those it refers to.
     manifests: Vec<(Descriptor, Vec<u8>)>,
+    /// What the documents that have been looked at have become: one that is listed often is looked at once.
+    seen: HashMap<Digest, Option<Descriptor>>,
 }
 
 impl Client {
@@ -47,7 +49,7 @@ impl Client {
             let digest = image.digest;
             Error::Image(ImageError::Incomplete { image: what.clone(), what: "manifest", digest })
         };
-        let top = cargo.add(store, image, &what)?.ok_or_else(absent)?;
+        let top = cargo.add(store, image, &what, 0)?.ok_or_else(absent)?;
         if let Some(expected) = to.digest().filter(|digest| **digest != top.digest) {
             return Err(Error::OtherDigest { what, expected: *expected, found: top.digest });
         }
@@ -124,9 +126,33 @@ impl Client {
 
 impl Cargo {
     /// Adds what `descriptor` leads to; says under which descriptor, or nothing if it is not in the store.
-    fn add(&mut self, store: &Store, descriptor: &Descriptor, what: &str) -> Result<Option<Descriptor>, Error> {
-        let Some(bytes) = stored(store, &descriptor.digest)? else { return Ok(None) };
+    fn add(
+        &mut self,
+        store: &Store,
+        descriptor: &Descriptor,
+        what: &str,
+        depth: usize,
+    ) -> Result<Option<Descriptor>, Error> {
+        if let Some(known) = self.seen.get(&descriptor.digest) {
+            return Ok(known.clone());
+        }
+        let added = self.add_new(store, descriptor, what, depth)?;
+        self.seen.insert(descriptor.digest, added.clone());
+        Ok(added)
+    }
+
+    fn add_new(
+        &mut self,
+        store: &Store,
+        descriptor: &Descriptor,
+        what: &str,
+        depth: usize,
+    ) -> Result<Option<Descriptor>, Error> {
         let unusable = |problem| Error::Document { what: what.to_owned(), problem };
+        if depth > DEPTH {
+            return Err(unusable(DocumentError { digest: descriptor.digest, problem: Problem::TooDeep(DEPTH) }));
+        }
+        let Some(bytes) = stored(store, &descriptor.digest)? else { return Ok(None) };
         let (media_type, document) = Document::parse(&bytes, Some(&descriptor.media_type)).map_err(unusable)?;
         match document {
             Document::Manifest(manifest) => {
@@ -141,11 +167,14 @@ impl Cargo {
             Document::Index(index) => {
                 let mut here = Vec::new();
                 for entry in &index.manifests {
-                    if self.add(store, entry, what)?.is_some() {
-                        here.push(entry.clone());
+                    if let Some(added) = self.add(store, entry, what, depth + 1)? {
+                        // An index within this one may have become a shorter one.
+                        let Descriptor { digest, size, media_type, .. } = added;
+                        here.push(Descriptor { digest, size, media_type, ..entry.clone() });
                     }
                 }
-                let whole = here.len() == index.manifests.len();
+                let digests = |list: &[Descriptor]| list.iter().map(|entry| entry.digest).collect::<Vec<_>>();
+                let whole = digests(&here) == digests(&index.manifests);
                 let reduced = Index { manifests: here, ..*index };
                 match images(&reduced).collect::<Vec<_>>().as_slice() {
                     _ if whole => Ok(Some(self.push(Descriptor { media_type, ..descriptor.clone() }, bytes))),

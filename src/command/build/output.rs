@@ -4,7 +4,7 @@ mod parse;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use layercake_compiler::platform::Platform;
 use layercake_executor::assemble::index::index;
@@ -39,8 +39,7 @@ use crate::terminal::paint::Paint;
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) kind: Kind,
-    /// The file or folder; `None` is the store, or standard output.
-    destination: Option<PathBuf>,
+    place: Place,
     /// Further names of the image.
     names: Vec<Reference>,
     push: bool,
@@ -52,6 +51,17 @@ pub(super) struct Output {
     pub(super) times: Times,
     /// In the words of `--annotation`.
     pub(super) annotations: Vec<(String, String)>,
+}
+
+/// Where a file or folder is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing is said: the store, an engine, or standard output, as is usual for the kind.
+    Usual,
+    /// `-`.
+    StandardOutput,
+    /// The file or folder.
+    Path(PathBuf),
 }
 
 /// What becomes of the times of files in new layers.
@@ -91,6 +101,15 @@ impl Kind {
     }
 }
 
+impl Place {
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Usual | Self::StandardOutput => None,
+        }
+    }
+}
+
 impl Output {
     /// All outputs that the arguments name; without any, the store. Whoever is to load the image is looked for now and not
     /// after the build.
@@ -98,6 +117,9 @@ impl Output {
         let mut outputs = arguments.output.iter().map(|text| parse::output(text)).collect::<Result<Vec<_>, _>>()?;
         if outputs.is_empty() {
             outputs.push(Self::of(Kind::Image));
+        }
+        for output in outputs.iter_mut().filter(|output| output.is_handed_over()) {
+            output.kind = Kind::Load(Engine::find(settings.load, &settings.docker_sockets)?);
         }
         if arguments.push {
             match outputs.iter_mut().find(|output| output.kind == Kind::Image) {
@@ -115,7 +137,7 @@ impl Output {
     fn of(kind: Kind) -> Self {
         Self {
             kind,
-            destination: None,
+            place: Place::Usual,
             names: Vec::new(),
             push: false,
             tar: true,
@@ -125,6 +147,11 @@ impl Output {
             times: Times::Clamped,
             annotations: Vec::new(),
         }
+    }
+
+    /// Whether docker is meant to have the image, and not a file: `type=docker` without a place, as for buildx.
+    fn is_handed_over(&self) -> bool {
+        self.kind == Kind::Docker && self.place == Place::Usual && self.tar
     }
 
     /// The names that the image gets here: those of all outputs, and its own.
@@ -240,20 +267,22 @@ impl Output {
                 Ok(())
             }
             (Kind::Tar, _) => self.stream(|out| {
+                let epoch = self.packing(site.epoch).epoch;
                 let written = match members {
-                    [member] => unload::tar(member.tree(), site, out),
+                    [member] => unload::tar(member.tree(), site, epoch, out),
                     members => {
                         let trees: Vec<_> = members.iter().map(|member| (member.folder(), member.tree())).collect();
-                        unload::tar_each(&trees, site, out)
+                        unload::tar_each(&trees, site, epoch, out)
                     }
                 };
                 written.map_err(|error| broken(&error))
             }),
             (Kind::Local, _) => {
-                let folder = self.destination.as_deref().expect("a local output has a folder");
+                let folder = self.place.path().expect("a local output has a folder");
                 for member in members {
                     let own = if members.len() > 1 { folder.join(member.folder()) } else { folder.to_owned() };
-                    unload::folder(member.tree(), site, &own).map_err(|error| broken(&error))?;
+                    let epoch = self.packing(site.epoch).epoch;
+                    unload::folder(member.tree(), site, epoch, &own).map_err(|error| broken(&error))?;
                 }
                 Ok(())
             }
@@ -302,8 +331,8 @@ impl Output {
         let savings = [Saving { descriptor: image.descriptor.clone(), names: names.to_vec() }];
         if !self.tar {
             let folder = self
-                .destination
-                .as_deref()
+                .place
+                .path()
                 .ok_or_else(|| Failure::input("`tar=false` needs a folder").help("add `dest=FOLDER`"))?;
             return Ok(layout::write_folder(site.store, &savings, folder, &host_platform())?);
         }
@@ -313,7 +342,7 @@ impl Output {
 
     /// Writes one file, or to standard output.
     fn stream(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-        match &self.destination {
+        match self.place.path() {
             Some(path) => {
                 if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                     fs::create_dir_all(parent).map_err(|error| {

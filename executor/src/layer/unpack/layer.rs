@@ -126,3 +126,13 @@ pub fn id(layer: &Layer, below: &[Digest]) -> ContentId {
 fn claim(layer: &Layer, below: Below<'_>) -> ContentKey {
     KeyHasher::new("layercake 1 unpack").field(id(layer, below.diff_ids).as_bytes()).finish()
 }
+
+/// Under which names the store may have the folder of the layer at this place, and the note which one that is.
+pub(crate) fn places(diff_ids: &[Digest], at: usize) -> Vec<String> {
+    let (below, diff_id) = (&diff_ids[..at], diff_ids[at]);
+    // The blob does not matter to what it unpacks to.
+    let layer = |contents| Layer { diff_id, blob: diff_id, contents };
+    let ids = [Contents::All, Contents::Outline].map(layer).into_iter();
+    let ids = ids.flat_map(|layer| [id(&layer, &[]).to_string(), id(&layer, below).to_string()]);
+    ids.chain([origin_key(&diff_id).to_string()]).collect()
+}

@@ -75,6 +75,8 @@ pub struct Writer<'a> {
     tree: &'a Root,
     owner: Owner,
     mode: Option<&'a ModeChange>,
+    /// No file is changed later than this: seconds since 1970.
+    latest: Option<i64>,
     links: Links,
 }
 
@@ -103,7 +105,13 @@ impl<'a> Writer<'a> {
     /// A writer into `tree`.
     #[must_use]
     pub fn new(tree: &'a Root, owner: Owner, mode: Option<&'a ModeChange>) -> Self {
-        Self { tree, owner, mode, links: Links::default() }
+        Self { tree, owner, mode, latest: None, links: Links::default() }
+    }
+
+    /// The same, but nothing that it writes is changed later than this, in seconds since 1970.
+    #[must_use]
+    pub fn no_later_than(self, latest: Option<i64>) -> Self {
+        Self { latest, ..self }
     }
 
     /// Copies one selected path to `destination`, an absolute path; a slash at its end demands a folder.
@@ -302,13 +310,24 @@ impl<'a> Writer<'a> {
         rustix::fs::fchown(to, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(failed)?;
         rustix::fs::fchmod(to, Mode::from_raw_mode(self.mode_of(&level.stat))).map_err(failed)?;
         attributes::copy(level.from.as_fd(), to.as_fd()).map_err(failed)?;
-        rustix::fs::futimens(to, &times(&level.stat)).map_err(failed)
+        rustix::fs::futimens(to, &self.times(&level.stat)).map_err(failed)
     }
 
     fn owner_of(&self, stat: &Stat) -> (u32, u32) {
         match self.owner {
             Owner::Kept => (stat.st_uid, stat.st_gid),
             Owner::Set { uid, gid } => (uid, gid),
+        }
+    }
+
+    fn times(&self, stat: &Stat) -> Timestamps {
+        let time = |seconds: i64, nanoseconds: u64| match self.latest {
+            Some(latest) if seconds >= latest => Timespec { tv_sec: latest, tv_nsec: 0 },
+            _ => Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanoseconds).unwrap_or_default() },
+        };
+        Timestamps {
+            last_access: time(stat.st_atime, stat.st_atime_nsec),
+            last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
         }
     }
 
@@ -334,17 +353,6 @@ fn chown(folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> rustix::io
 
 fn system(path: &Path, error: impl Into<io::Error>) -> WriteError {
     WriteError::System { path: path.strip_prefix("/").unwrap_or(path).to_owned(), source: error.into() }
-}
-
-fn times(stat: &Stat) -> Timestamps {
-    let time = |seconds: i64, nanoseconds: u64| Timespec {
-        tv_sec: seconds,
-        tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
-    }
 }
 
 /// A name that `Selected` may take.

@@ -1,4 +1,5 @@
-//! [`Cause`]: what may be behind the failure of a command whose end does not tell: a full disk, or too little memory.
+//! [`Cause`]: what may be behind the failure of a command whose end does not tell: a full disk, too little memory, or another
+//! processor.
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub enum Cause {
     Killed,
     /// It was killed, and nobody can say why.
     KilledUnknown,
+    /// It used an instruction that the processor does not have.
+    IllegalInstruction,
 }
 
 impl Cause {
@@ -40,6 +43,7 @@ impl Cause {
             (End::Exited(137) | End::Signalled(libc::SIGKILL), Some(0)) => Some(Self::Killed),
             (End::Exited(137) | End::Signalled(libc::SIGKILL), Some(_)) => Some(Self::PerhapsMemory),
             (End::Exited(137) | End::Signalled(libc::SIGKILL), None) => Some(Self::KilledUnknown),
+            (End::Exited(132) | End::Signalled(libc::SIGILL), _) => Some(Self::IllegalInstruction),
             _ => None,
         }
     }
@@ -61,6 +65,9 @@ impl Cause {
                 .to_owned(),
             Self::Killed => "look for what killed it: it was not the kernel for want of memory, which has ended no process \
                              meanwhile"
+                .to_owned(),
+            Self::IllegalInstruction => "check the platform's variant, such as `linux/amd64/v3`: a program used an instruction that this \
+                                          machine's processor, or the one that qemu stands for, does not have"
                 .to_owned(),
             Self::KilledUnknown => {
                 "check whether the memory was used up, with `dmesg`: status 137 means a kill, by the kernel or by another \
@@ -95,6 +102,7 @@ mod tests {
         assert_eq!(find(End::Signalled(9), "", Some(1)), Some(Cause::PerhapsMemory));
         assert_eq!(find(End::Exited(137), "", None), Some(Cause::KilledUnknown));
         assert_eq!(find(End::Signalled(15), "", Some(1)), None);
+        assert_eq!(find(End::Exited(132), "", None), Some(Cause::IllegalInstruction));
         let said = "sh: write error: No space left on device\n";
         assert_eq!(find(End::Exited(1), said, Some(0)), Some(Cause::FullElsewhere));
         let said = "npm ERR! nospc ENOSPC: no space left on device, write\n";

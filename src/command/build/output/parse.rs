@@ -1,13 +1,12 @@
 //! What `--output` says. The keys are those of BuildKit's exporters (its `exporter/containerimage/exptypes/keys.go`).
 
-use std::path::{Path, PathBuf};
-
 use layercake_executor::assemble::BaseLayers;
 use layercake_executor::image::media::Family;
 use layercake_executor::layer::compress::Compression;
 
-use super::{Kind, Output, Times};
+use super::{Kind, Output, Place, Times};
 use crate::failure::Failure;
+use crate::terminal::output::tell;
 
 /// Reads one `--output`.
 ///
@@ -20,8 +19,8 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
     };
     if !text.contains('=') {
         // As docker: a bare path is a folder, and `-` is a tar on standard output.
-        let destination = Some(text.into()).filter(|_| text != "-");
-        return Ok(Output { destination, ..Output::of(if text == "-" { Kind::Tar } else { Kind::Local }) });
+        let place = place(text);
+        return Ok(Output { place, ..Output::of(if text == "-" { Kind::Tar } else { Kind::Local }) });
     }
     let mut output = Output::of(Kind::None);
     let (mut kind, mut level) = (None, None);
@@ -45,7 +44,7 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
                 });
                 output.push |= value == "registry";
             }
-            "dest" => output.destination = Some(value.into()).filter(|path: &PathBuf| path != Path::new("-")),
+            "dest" => output.place = place(value),
             "name" => {
                 for name in value.split(',').filter(|name| !name.is_empty()) {
                     output.names.push(name.parse().map_err(Failure::input)?);
@@ -58,7 +57,10 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
                     "gzip" => Compression::GZIP,
                     "zstd" => Compression::ZSTD,
                     "none" | "uncompressed" => Compression::None,
-                    _ => return Err(wrong(&format!("there is no compression `{value}`"))),
+                    _ => {
+                        let known = "there are `gzip`, `zstd` and `none`";
+                        return Err(wrong(&format!("there is no compression `{value}` here; {known}")));
+                    }
                 };
             }
             "compression-level" => {
@@ -81,10 +83,20 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
         (Compression::Zstd { .. }, Some(level)) => Compression::Zstd { level: level.cast_signed() },
         (compression, _) => compression,
     };
-    if output.kind == Kind::Local && output.destination.is_none() {
+    // BuildKit makes such images too, and containerd reads them.
+    if output.family == Family::Docker && matches!(output.compression, Compression::Zstd { .. }) {
+        tell("note: podman, buildah and skopeo read no zstd layers under docker's media types\n");
+    }
+    // Now, and not after the build.
+    output.compression.check().map_err(|error| wrong(&error.to_string()))?;
+    if output.kind == Kind::Local && output.place.path().is_none() {
         return Err(wrong("the folder is missing: add `dest=FOLDER`"));
     }
     Ok(output)
+}
+
+fn place(text: &str) -> Place {
+    if text == "-" { Place::StandardOutput } else { Place::Path(text.into()) }
 }
 
 /// The fields of a line of comma-separated values (RFC 4180): `type=image,"name=a,b"` has two. `None` if a quotation mark
@@ -134,7 +146,7 @@ mod tests {
     #[test]
     fn what_an_output_says_is_what_it_means() {
         let parsed = output("type=oci,dest=x.tar,compression=zstd,compression-level=7,force-compression=true").unwrap();
-        assert_eq!((parsed.kind, parsed.destination), (Kind::Oci, Some("x.tar".into())));
+        assert_eq!((parsed.kind, parsed.place), (Kind::Oci, Place::Path("x.tar".into())));
         assert_eq!((parsed.compression, parsed.base_layers), (Compression::Zstd { level: 7 }, BaseLayers::Compressed));
         let parsed = output("type=image,\"name=a,b:2\",oci-mediatypes=false,rewrite-timestamp=false").unwrap();
         let names: Vec<String> = parsed.names.iter().map(ToString::to_string).collect();

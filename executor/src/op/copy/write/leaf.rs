@@ -12,7 +12,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{WriteError, Writer, attributes, chown, content, kind, system, times};
+use super::{WriteError, Writer, attributes, chown, content, kind, system};
 use crate::tree::inode::shared_inode;
 
 /// Something to copy that is no folder: where it is, and where it goes.
@@ -96,14 +96,14 @@ impl Writer<'_> {
         rustix::fs::fchmod(writer, Mode::from_raw_mode(self.mode_of(stat)))?;
         // After the owner: changing it drops file capabilities.
         attributes::copy(reader.as_fd(), writer.as_fd())?;
-        rustix::fs::futimens(writer, &times(stat))
+        rustix::fs::futimens(writer, &self.times(stat))
     }
 
     fn link(&self, leaf: &Leaf<'_>, link: &std::ffi::CStr) -> rustix::io::Result<()> {
         symlinkat(link, leaf.to, leaf.name)?;
         let (uid, gid) = self.owner_of(leaf.stat);
         chown(leaf.to, leaf.name, uid, gid)?;
-        utimensat(leaf.to, leaf.name, &times(leaf.stat), AtFlags::SYMLINK_NOFOLLOW)
+        utimensat(leaf.to, leaf.name, &self.times(leaf.stat), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn special(&self, leaf: &Leaf<'_>, file_type: FileType) -> rustix::io::Result<()> {
@@ -111,6 +111,6 @@ impl Writer<'_> {
         let (uid, gid) = self.owner_of(leaf.stat);
         chown(leaf.to, leaf.name, uid, gid)?;
         chmodat(leaf.to, leaf.name, Mode::from_raw_mode(self.mode_of(leaf.stat)), AtFlags::empty())?;
-        utimensat(leaf.to, leaf.name, &times(leaf.stat), AtFlags::SYMLINK_NOFOLLOW)
+        utimensat(leaf.to, leaf.name, &self.times(leaf.stat), AtFlags::SYMLINK_NOFOLLOW)
     }
 }
