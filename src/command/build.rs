@@ -135,15 +135,13 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let mut images = Vec::new();
     for output in &outputs {
         let cache = |member: &Member<'_>| {
-            if !is_inline {
-                return Ok(None);
-            }
             let keys = member.keys(&keys);
             let source = Source { plan: member.plan, products: &member.products, keys: &keys, ..source };
-            let index = source.inline(output.packing(epoch)).map_err(|error| broken(&error.into()))?;
-            Ok(Some(index.field()))
+            source.inline(output.packing(epoch)).map(|index| index.field()).map_err(|error| broken(&error.into()))
         };
-        let image = output.kind.is_image().then(|| output.assemble(arguments, &members, &cache, &site)).transpose()?;
+        let own = members.iter().filter(|_| is_inline && output.kind.is_image()).map(cache);
+        let own = own.collect::<Result<Vec<_>, _>>()?;
+        let image = output.kind.is_image().then(|| output.assemble(arguments, &members, &own, &site)).transpose()?;
         output.put(&members, image.as_ref(), &names, &site, client.as_ref(), paint)?;
         images.extend(image);
     }

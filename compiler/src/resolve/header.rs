@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::expand;
 use super::globals::Globals;
 use super::stage::StageSyntax;
-use super::expand;
 use crate::ast::Word;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lint;

@@ -61,12 +61,7 @@ pub fn write_each<W: Write>(folders: &[(&str, &Path)], epoch: Option<i64>, out: 
     write_contents(folders, epoch.unwrap_or(i64::MAX), Contents::All, out)
 }
 
-fn write_contents<W: Write>(
-    folders: &[(&str, &Path)],
-    epoch: i64,
-    contents: Contents,
-    out: W,
-) -> Result<W, Error> {
+fn write_contents<W: Write>(folders: &[(&str, &Path)], epoch: i64, contents: Contents, out: W) -> Result<W, Error> {
     let mut builder = Builder::new(out);
     for (name, folder) in folders {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

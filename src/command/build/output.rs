@@ -192,13 +192,13 @@ impl Output {
         ))
     }
 
-    /// Makes the image as this output wants it; of several platforms, an index. `cache` gives the field that makes an image a cache,
-    /// if it is to be one.
+    /// Makes the image as this output wants it; of several platforms, an index. `caches` are the fields that make each image a cache,
+    /// if they are to be that.
     pub(super) fn assemble(
         &self,
         arguments: &Build,
         members: &[Member<'_>],
-        cache: &dyn Fn(&Member<'_>) -> Result<Option<(String, Value)>, Failure>,
+        caches: &[(String, Value)],
         site: &Site<'_>,
     ) -> Result<Image, Failure> {
         if self.times == Times::Rewritten && site.epoch.is_none() {
@@ -206,7 +206,7 @@ impl Output {
         }
         let shape = if members.len() > 1 { Shape::Index } else { Shape::Image };
         let (mut images, mut of_index) = (Vec::new(), None);
-        for member in members {
+        for (index, member) in members.iter().enumerate() {
             let annotations = self.annotations(arguments, &member.plan.platform, shape)?;
             if self.base_layers == BaseLayers::Compressed {
                 site.fetch_layers(member.tree()).map_err(|error| broken(&error))?;
@@ -217,7 +217,7 @@ impl Output {
                 family: self.family,
                 epoch: site.epoch,
                 annotations: annotations.image,
-                cache: cache(member)?,
+                cache: caches.get(index).cloned(),
             };
             let image = assemble(member.plan, &member.products, site, &assembly).map_err(|error| broken(&error))?;
             images.push(image);
