@@ -332,3 +332,17 @@ fn shared_folders_keep_what_is_in_them_and_lock_as_they_say() {
         drop(locked);
     });
 }
+
+#[test]
+fn a_shared_folder_at_rest_is_one_that_nobody_uses() {
+    let (_folder, store) = store();
+    let at_rest = || store.shared_folder_at_rest("pip").unwrap();
+    assert!(at_rest().is_none());
+    let used = store.shared_folder::<Error>("pip", Sharing::Shared, |_| Ok(())).unwrap();
+    assert!(at_rest().is_none());
+    let path = used.path().to_owned();
+    drop(used);
+    let held = at_rest().unwrap();
+    assert_eq!(held.path(), path);
+    assert!(at_rest().is_none());
+}

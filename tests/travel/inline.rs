@@ -33,6 +33,28 @@ fn an_image_is_its_own_cache() {
     assert_eq!(one.diff_ids("x"), two.diff_ids("x"));
 }
 
+/// As BuildKit: each platform's image is the cache of its own steps.
+#[test]
+fn an_image_for_several_platforms_is_the_cache_of_all() {
+    if !available(&[PROGRAM]) {
+        return;
+    }
+    let registry = Registry::open();
+    let name = format!("{}/team/app:1", registry.host());
+    let both = |home: &Home, arguments: &[&str]| {
+        home.write("ctx/Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\nCOPY in /in\n");
+        home.write("ctx/amd64", "a").write("ctx/arm64", "b");
+        let mut command = home.command(["build", "--progress=json", "--platform=linux/amd64,linux/arm64"]);
+        let command = command.args(["--cache-to=type=inline", "ctx"]).args(arguments);
+        Built::of(run(command.env("SOURCE_DATE_EPOCH", EPOCH)))
+    };
+    let (Some(one), Some(two)) = (machine(), machine()) else { return };
+    let made = both(&one, &["--push", "-t", &name]);
+    assert!(made.started.len() >= 3, "{:?}", made.started);
+    let again = both(&two, &["-t", "x", "--cache-from", &name]);
+    assert_eq!((again.started, again.digest), (Vec::new(), made.digest));
+}
+
 #[test]
 fn what_is_made_from_such_an_image_is_not_its_cache() {
     let Some(home) = machine() else { return };

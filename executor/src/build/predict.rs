@@ -183,8 +183,8 @@ impl Walk<'_> {
         base: Result<(), StepId>,
     ) -> Result<(Prediction, Outcome), Error> {
         self.wanted.store(false, Ordering::Relaxed);
-        let ingredients = match Action::find(step, inputs, &self.site, &Cancel::default()) {
-            Ok((_, ingredients)) => ingredients,
+        let (action, ingredients) = match Action::find(step, inputs, &self.site, &Cancel::default()) {
+            Ok(found) => found,
             Err(error) if self.wanted.load(Ordering::Relaxed) || error.is_unasked() => {
                 return Ok((self.unless_refused(step, Remark::NotFetched), Err(step.id)));
             }
@@ -201,7 +201,7 @@ impl Walk<'_> {
         }
         let (store, caches) = (self.site.store, self.site.caches);
         // Those that nobody has are made again.
-        caches.give_up(needed(step, inputs).flat_map(|tree| lacking(tree, store, caches)));
+        caches.give_up(needed(&action, inputs).flat_map(|tree| lacking(tree, store, caches)));
         Ok((self.miss(step, Some(ingredients)), Err(step.id)))
     }
 

@@ -180,7 +180,7 @@ fn made<'a>(
         return Ok(finished(site, step.id, Finish::Cached, made));
     }
     cancel.check()?;
-    require(needed(step, inputs), site)?;
+    require(needed(action, inputs), site)?;
     (site.listener)(Event::Started { step: step.id });
     let start = Instant::now();
     match apply(step, action, site, cancel, inputs) {
@@ -200,8 +200,11 @@ fn made<'a>(
 }
 
 /// The trees that a step works on when it is done.
-pub(super) fn needed<'p>(step: &Step, inputs: &'p [Product]) -> impl Iterator<Item = &'p Tree> {
-    let is_apart = matches!(&step.operation, Operation::Copy(copy) if copy::sees_only_sources(copy));
+pub(super) fn needed<'p>(action: &Action<'_>, inputs: &'p [Product]) -> impl Iterator<Item = &'p Tree> + use<'p> {
+    let is_apart = match action {
+        Action::Copy(sources) => sources.way().is_some() || sources.sees_only_sources(),
+        action => action.way().is_some(),
+    };
     inputs.iter().skip(usize::from(is_apart)).filter_map(Product::tree)
 }
 

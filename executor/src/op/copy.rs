@@ -51,6 +51,12 @@ impl<'a> Sources<'a> {
         Ok(Self { copy, takings, way: OnceCell::new() })
     }
 
+    /// Whether what it makes does not depend on the tree that it goes on.
+    #[must_use]
+    pub fn sees_only_sources(&self) -> bool {
+        sees_only_sources(self.copy)
+    }
+
     /// Whether it is made apart from the tree that it goes on.
     #[must_use]
     pub fn is_apart(&self) -> bool {

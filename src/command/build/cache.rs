@@ -66,6 +66,7 @@ pub(in crate::command) fn sources<'a>(
     paint: Paint,
 ) -> Result<Caches<'a>, Failure> {
     let mut caches = Caches::new(client);
+    let mut notes: Vec<String> = Vec::new();
     let places = arguments.iter().map(|text| source(text)).collect::<Result<Vec<_>, _>>()?;
     for ((place, mounts), platform) in places.iter().flat_map(|place| platforms.iter().map(move |one| (place, one))) {
         let name = place.to_string();
@@ -79,7 +80,11 @@ pub(in crate::command) fn sources<'a>(
             // A build is right without a cache.
             Err(error) => format!("the cache `{name}` cannot be used: {error}"),
         };
-        tell(&format!("{} {note}\n", paint.yellow("note:")));
+        // What is not there is there for no platform.
+        if !notes.contains(&note) {
+            tell(&format!("{} {note}\n", paint.yellow("note:")));
+            notes.push(note);
+        }
     }
     Ok(caches)
 }
