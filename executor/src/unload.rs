@@ -31,7 +31,7 @@ pub fn tar(tree: &Tree, site: &Site<'_>, epoch: Option<i64>, out: &mut dyn Write
 /// Writes the files of several trees as one tar, each in the folder of this name.
 ///
 /// # Errors
-/// As [`tar`].
+/// As [`tar()`].
 pub fn tar_each(
     trees: &[(String, &Tree)],
     site: &Site<'_>,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use layercake_cache::{ContentId, Digest, Store};
 
 use super::error::Error;
+use super::event::Event;
 use super::site::Site;
 use super::tree::{self, Change, Tree};
 use crate::layer::Contents;
@@ -39,7 +40,15 @@ pub fn told(tree: &Tree, site: &Site<'_>) -> Result<Option<Vec<PathBuf>>, Error>
         let (folder, name) = match source {
             Source::Folder(id) => (site.store.folder_path(&id), Digest::of(id.as_bytes())),
             Source::Outline(blob) => {
-                site.caches.fetch(site.store, &blob.digest, site.listener)?;
+                match site.caches.fetch(site.store, &blob.digest, site.listener) {
+                    // Then the tree has to come.
+                    Err(error) if error.is_the_caches() => {
+                        let text = format!("the outline of a layer cannot be had: {error}");
+                        (site.listener)(Event::Note { text: &text });
+                        return Ok(None);
+                    }
+                    result => drop(result?),
+                }
                 let layer = Layer { diff_id: blob.diff_id, blob: blob.digest, contents: Contents::All };
                 let topmost_first = || Ok(folders.iter().rev().cloned().collect());
                 let below = Below { diff_ids: &names, folders: &topmost_first };

@@ -48,7 +48,7 @@ pub fn write<W: Write>(folder: &Path, epoch: Option<i64>, out: W) -> Result<W, E
 /// Writes the folder's outline.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_outline<W: Write>(folder: &Path, out: W) -> Result<W, Error> {
     write_contents(&[("", folder)], i64::MAX, Contents::Outline, out)
 }

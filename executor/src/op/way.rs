@@ -106,17 +106,6 @@ impl Way {
         Ok(way)
     }
 
-    /// The same, with nothing in it younger than this, in seconds since 1970: so it is in layers whose times are clamped.
-    #[must_use]
-    pub fn clamped(mut self, epoch: i64) -> Self {
-        for (_, seen) in &mut self.seen {
-            if let Seen::Folder(folder) = seen {
-                folder.modified = folder.modified.min(epoch);
-            }
-        }
-        self
-    }
-
     /// Lists it.
     pub fn describe(&self, times: Times, ingredients: &mut Ingredients) {
         if let Some((uid, gid)) = self.owner {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use layercake_cache::{ContentId, ContentKey, Store};
 use layercake_compiler::operation::Below;
 use layercake_compiler::plan::{Plan, PlannedHistory, StepId};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::caches::Caches;
@@ -25,7 +24,6 @@ use crate::image::media::{Family, MediaType};
 use crate::image::save::json;
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::compress::Compression;
-use crate::op::way::Way;
 use crate::registry::sources;
 
 /// The most bytes of all facts that travel: the index is a part of a document of some megabytes at most.
@@ -138,7 +136,7 @@ impl Source<'_> {
         let mut room = FACT_LIMIT;
         for key in self.caches.asked() {
             let ours: Option<Value> = self.store.record(&key)?.and_then(|record| serde_json::from_slice(&record).ok());
-            let fact = ours.or_else(|| self.caches.fact(&key)).map(|fact| self.at_epoch(fact));
+            let fact = ours.or_else(|| self.caches.fact(&key));
             let length = fact.as_ref().map_or(0, |fact| fact.to_string().len());
             if let Some(fact) = fact.filter(|_| length <= room) {
                 room -= length;
@@ -168,14 +166,6 @@ impl Source<'_> {
             }
         }
         Ok(outlines)
-    }
-
-    /// A fact as it is true of the layers that travel with it, whenever they were made.
-    fn at_epoch(&self, fact: Value) -> Value {
-        match (self.epoch, Way::deserialize(&fact)) {
-            (Some(epoch), Ok(way)) => serde_json::to_value(way.clamped(epoch)).expect("its keys are texts"),
-            _ => fact,
-        }
     }
 
     /// The folders of the image's layers that are made of as many steps as may be.
