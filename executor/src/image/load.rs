@@ -1,5 +1,7 @@
 //! Loading every image of an archive, with all its names: OCI layouts, and docker's archives old and new.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -94,7 +96,7 @@ fn named(store: &Store, found: Vec<Loaded>) -> Result<Vec<Loaded>, Error> {
 /// The images of an archive, every one checked.
 fn found(store: &Store, contents: &Contents) -> Result<Vec<Loaded>, Stop> {
     let images = match (contents.lists.get(layout::INDEX), contents.lists.get(docker::MANIFEST)) {
-        (Some(index), manifest) => Layout { store, contents }.images(index, manifest.map(Vec::as_slice))?,
+        (Some(index), manifest) => Layout { store, contents, known: RefCell::default() }.images(index, manifest.map(Vec::as_slice))?,
         (None, Some(manifest)) => docker_images(store, contents, manifest)?,
         (None, None) => {
             return Err(ArchiveProblem::NotImages { root_file_system: contents.root_file_system() }.into());
@@ -135,6 +137,8 @@ struct Version {
 struct Layout<'a> {
     store: &'a Store,
     contents: &'a Contents,
+    /// What was found at each depth below the list: a few indexes that list each other again and again are read once.
+    known: RefCell<HashMap<(Digest, usize), Presence>>,
 }
 
 /// Whether all of an image is there.
@@ -207,7 +211,11 @@ impl Layout<'_> {
             Document::Index(index) => {
                 let mut presence = Presence::Partial;
                 for entry in &index.manifests {
-                    if self.check(entry, depth + 1)? == Presence::Complete {
+                    let place = (entry.digest, depth + 1);
+                    let known = self.known.borrow().get(&place).copied();
+                    let found = known.map_or_else(|| self.check(entry, depth + 1), Ok)?;
+                    self.known.borrow_mut().insert(place, found);
+                    if found == Presence::Complete {
                         presence = Presence::Complete;
                     }
                 }

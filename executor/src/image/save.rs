@@ -132,7 +132,7 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Vec<u8> {
 
 /// What of `saving` is in the store.
 pub(crate) fn parts(store: &Store, saving: &Saving, platform: &Platform) -> Result<Parts, Error> {
-    let mut collector = Collector { store, blobs: Vec::new(), mains: Vec::new(), missing: None };
+    let mut collector = Collector { store, seen: HashSet::new(), blobs: Vec::new(), mains: Vec::new(), missing: None };
     collector.add(&saving.descriptor, platform)?;
     let Collector { blobs, mains, missing, .. } = collector;
     if let Some(main) = mains.into_iter().next() {
@@ -145,6 +145,8 @@ pub(crate) fn parts(store: &Store, saving: &Saving, platform: &Platform) -> Resu
 
 struct Collector<'a> {
     store: &'a Store,
+    /// Documents that have been looked at: a few indexes that list each other again and again are read once.
+    seen: HashSet<Digest>,
     blobs: Vec<Descriptor>,
     /// The best first.
     mains: Vec<Manifest>,
@@ -154,6 +156,9 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn add(&mut self, descriptor: &Descriptor, platform: &Platform) -> Result<(), Error> {
+        if !self.seen.insert(descriptor.digest) {
+            return Ok(());
+        }
         let Some(bytes) = stored(self.store, &descriptor.digest)? else {
             self.missing.get_or_insert(("manifest", descriptor.digest));
             return Ok(());
@@ -165,7 +170,8 @@ impl Collector<'_> {
                 // The one for docker goes first; the order of blobs does not matter to anybody.
                 let best = choose(&index, platform).map(|best| best.digest);
                 let is_best = |entry: &&Descriptor| Some(entry.digest) == best;
-                let is_image = |entry: &&Descriptor| images(&index).any(|image| image.digest == entry.digest);
+                let known: HashSet<Digest> = images(&index).map(|image| image.digest).collect();
+                let is_image = |entry: &&Descriptor| known.contains(&entry.digest);
                 let rest = index.manifests.iter().filter(|entry| !is_best(entry));
                 let (images, others): (Vec<&Descriptor>, Vec<&Descriptor>) = rest.partition(is_image);
                 for entry in index.manifests.iter().filter(is_best).chain(images) {

@@ -154,6 +154,33 @@ fn an_index_with_no_image_in_it() {
 }
 
 #[test]
+fn indexes_that_list_each_other_again_and_again_are_read_once() {
+    let mut files = good();
+    let list = files.iter_mut().find(|(path, _)| path == "index.json").unwrap();
+    let mut index: Value = serde_json::from_slice(&list.1).unwrap();
+    let mut entry = index["manifests"][0].clone();
+    let mut added = Vec::new();
+    for _ in 0..3 {
+        let entries = vec![&entry; 2000];
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let document = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": entries });
+        let bytes = serde_json::to_vec(&document).unwrap();
+        let digest = Digest::of(&bytes);
+        entry = json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() });
+        added.push((format!("blobs/sha256/{}", digest.hex()), bytes));
+    }
+    index["manifests"] = json!([entry]);
+    list.1 = serde_json::to_vec(&index).unwrap();
+    files.extend(added);
+    // Read again for each entry, it would take eight billion readings.
+    let (from, to) = (store(), store());
+    let loaded = load(&from, Box::new(Cursor::new(pack(&files))), "x.tar").unwrap();
+    let descriptor = loaded[0].descriptor.clone();
+    let again = saved(&from, &[Saving { descriptor, names: vec![name("x")] }], Format::Oci);
+    assert_eq!(load(&to, Box::new(Cursor::new(again)), "y.tar").unwrap().len(), 1);
+}
+
+#[test]
 fn other_things_than_archives_of_images() {
     assert!(matches!(refused(b"#!/bin/sh\n".to_vec()), ArchiveProblem::NotATar(_)));
     assert!(matches!(refused(vec![b'x'; 4096]), ArchiveProblem::NotATar(_)));
