@@ -13,6 +13,7 @@ use layercake_executor::emulation;
 use layercake_executor::fault::At;
 use layercake_executor::image::local::{Images, LocalImage};
 use layercake_executor::image::reference::Reference;
+use layercake_executor::layer::Contents;
 use layercake_executor::op::copy::write::{Owner, Writer};
 use layercake_executor::overlay::{Overlay, Upper};
 use layercake_executor::registry::client::Client;
@@ -48,7 +49,7 @@ pub fn run(arguments: &Run, paint: Paint) -> Result<(), Failure> {
             tell(&format!("{action} {what}\n"));
         }
     };
-    let below = folders(&tree, &store, &Caches::default(), &fetch, &listener)
+    let below = folders(&tree, Contents::All, &store, &Caches::default(), &fetch, &listener)
         .map_err(|error| Failure::new(error.fault(), error))?;
 
     let config = &image.config.config;

@@ -12,6 +12,7 @@ use layercake_executor::build::folders::folders;
 use layercake_executor::build::tree::Tree;
 use layercake_executor::compare::files::Times;
 use layercake_executor::compare::{config, files};
+use layercake_executor::layer::Contents;
 use layercake_executor::namespace;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
@@ -76,6 +77,6 @@ fn unpacked(operand: &Operand, store: &Store, client: &Client) -> Result<Vec<Pat
             output::tell(&format!("{action} {what}\n"));
         }
     };
-    folders(&Tree::of_image(&operand.image), store, &Caches::default(), &fetch, &listener)
+    folders(&Tree::of_image(&operand.image), Contents::All, store, &Caches::default(), &fetch, &listener)
         .map_err(|error| Failure::new(error.fault(), error))
 }

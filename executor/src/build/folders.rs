@@ -19,37 +19,14 @@ pub type Fetch<'a> = &'a (dyn Fn(&Descriptor) -> Result<(), registry::error::Err
 /// Layers that are fetched and unpacked at the same time.
 const UNPACKING: usize = 4;
 
-/// The folders of a tree's layers, topmost first, as an overlay wants them.
+/// The folders of a tree's layers, topmost first, as an overlay wants them. Of the layers of the tree's image they hold `contents`,
+/// or more.
 ///
 /// # Errors
 /// If a layer cannot be had or unpacked; [`remote::error::Error::Gone`] if nobody has what a step made.
 pub fn folders(
     tree: &Tree,
-    store: &Store,
-    caches: &Caches<'_>,
-    fetch: Fetch<'_>,
-    listener: Listener<'_>,
-) -> Result<Vec<PathBuf>, Error> {
-    with(Contents::All, tree, store, caches, fetch, listener)
-}
-
-/// The same where of the layers of the tree's image an outline will do.
-///
-/// # Errors
-/// As [`folders`].
-pub fn outlined(
-    tree: &Tree,
-    store: &Store,
-    caches: &Caches<'_>,
-    fetch: Fetch<'_>,
-    listener: Listener<'_>,
-) -> Result<Vec<PathBuf>, Error> {
-    with(Contents::Outline, tree, store, caches, fetch, listener)
-}
-
-fn with(
     contents: Contents,
-    tree: &Tree,
     store: &Store,
     caches: &Caches<'_>,
     fetch: Fetch<'_>,

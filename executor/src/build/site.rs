@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::event::Listener;
-use super::folders::{Fetch, fetch_layer, folders, outlined};
+use super::folders::{Fetch, fetch_layer, folders};
 use super::product::Product;
 use super::tree::Tree;
 use crate::agent::Agent;
@@ -23,6 +23,7 @@ use crate::emulation::Emulator;
 use crate::git;
 use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
+use crate::layer::Contents;
 use crate::registry::client::Client;
 use crate::remote::caches::Caches;
 use crate::root::Root;
@@ -177,7 +178,7 @@ impl Site<'_> {
     /// # Errors
     /// If that does not work.
     pub fn folders(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
-        folders(tree, self.store, self.caches, self.fetch, self.listener)
+        folders(tree, Contents::All, self.store, self.caches, self.fetch, self.listener)
     }
 
     /// The same of a tree of which no more is wanted than what stands where. Where nothing reads the files of its image, those
@@ -186,8 +187,8 @@ impl Site<'_> {
     /// # Errors
     /// If that does not work.
     pub fn outline(&self, tree: &Tree) -> Result<Vec<PathBuf>, Error> {
-        let find = if tree.is_read() { folders } else { outlined };
-        find(tree, self.store, self.caches, self.fetch, self.listener)
+        let contents = if tree.is_read() { Contents::All } else { Contents::Outline };
+        folders(tree, contents, self.store, self.caches, self.fetch, self.listener)
     }
 
     /// What was found in a tree before, under this key. What is found in a tree is found there for ever.

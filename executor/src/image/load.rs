@@ -96,7 +96,9 @@ fn named(store: &Store, found: Vec<Loaded>) -> Result<Vec<Loaded>, Error> {
 /// The images of an archive, every one checked.
 fn found(store: &Store, contents: &Contents) -> Result<Vec<Loaded>, Stop> {
     let images = match (contents.lists.get(layout::INDEX), contents.lists.get(docker::MANIFEST)) {
-        (Some(index), manifest) => Layout { store, contents, known: RefCell::default() }.images(index, manifest.map(Vec::as_slice))?,
+        (Some(index), manifest) => {
+            Layout { store, contents, known: RefCell::default() }.images(index, manifest.map(Vec::as_slice))?
+        }
         (None, Some(manifest)) => docker_images(store, contents, manifest)?,
         (None, None) => {
             return Err(ArchiveProblem::NotImages { root_file_system: contents.root_file_system() }.into());
