@@ -15,13 +15,13 @@ use layercake_compiler::plan::{Plan, StepId};
 
 use super::export::{Mode, described};
 use super::place::Place;
-use super::rate::{self, Rates, Way};
+use super::rate::{self, Rates};
 use super::worth::Skip;
 use crate::build::record;
 use crate::image::reference::Reference;
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::registry::client::Client;
-use crate::registry::event::{Event, How};
+use crate::registry::event::{Direction, Event, How};
 use crate::registry::parallel::Halt;
 
 /// Layers that are packed or sent at the same time.
@@ -152,7 +152,7 @@ impl Sending<'_> {
         };
         self.client?.send_blob(self.store, &described(layer), to, &self.halt, &note).ok()?;
         if moved.into_inner() {
-            rate::learn(self.store, to.host(), Way::Up, layer.size, start.elapsed()).ok()?;
+            rate::learn(self.store, to.host(), Direction::Up, layer.size, start.elapsed()).ok()?;
         }
         Some(())
     }

@@ -23,7 +23,7 @@ use super::error::Error;
 use super::index::{Index, Packed};
 use super::mounts::Mounts;
 use super::place::Place;
-use super::rate::{self, Way};
+use super::rate;
 use crate::build::event::{Event, Listener};
 use crate::build::product::Made;
 use crate::build::tree::Change;
@@ -34,7 +34,7 @@ use crate::layer::Contents;
 use crate::layer::blob::{LayerBlob, Options};
 use crate::layer::unpack::{self, Marks, Top};
 use crate::registry::client::Client;
-use crate::registry::event::ignore;
+use crate::registry::event::{Direction, ignore};
 use crate::{change, layer};
 
 /// The caches that a build takes from, in the order in which they are asked.
@@ -337,7 +337,7 @@ impl<'a> Caches<'a> {
         let start = Instant::now();
         cache.place.fetch(store, self.client, &descriptor, &ignore)?;
         if let Place::Registry(reference) = &cache.place {
-            rate::learn(store, reference.host(), Way::Down, blob.size, start.elapsed())?;
+            rate::learn(store, reference.host(), Direction::Down, blob.size, start.elapsed())?;
         }
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use layercake_cache::{Error as StoreError, Store};
 use serde::{Deserialize, Serialize};
 
+use crate::registry::event::Direction;
+
 /// The shelf of the store on which this is kept.
 const SHELF: &str = "rates";
 /// Bytes per second where nothing is known: what a build machine has to a registry nearby.
@@ -13,15 +15,6 @@ const ASSUMED: f64 = 30e6;
 const LATENCY: Duration = Duration::from_millis(100);
 /// Transfers of fewer bytes say more of the latency than of the rate.
 const TELLING: u64 = 1 << 20;
-
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// From the registry.
-    Down,
-    /// To the registry.
-    Up,
-}
 
 /// Bytes per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,14 +47,14 @@ impl Rates {
 ///
 /// # Errors
 /// If the store cannot be read or written.
-pub fn learn(store: &Store, host: &str, way: Way, bytes: u64, took: Duration) -> Result<(), StoreError> {
+pub fn learn(store: &Store, host: &str, direction: Direction, bytes: u64, took: Duration) -> Result<(), StoreError> {
     if bytes < TELLING || took.is_zero() {
         return Ok(());
     }
     let mut rates = Rates::of(store, host)?;
     #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
     let new = bytes as f64 / took.as_secs_f64();
-    let rate = if way == Way::Down { &mut rates.down } else { &mut rates.up };
+    let rate = if direction == Direction::Down { &mut rates.down } else { &mut rates.up };
     *rate = Some(rate.map_or(new, |old| f64::midpoint(old, new)));
     store.put_named(SHELF, host, &serde_json::to_vec(&rates).expect("numbers are always JSON"))
 }
@@ -79,12 +72,12 @@ mod tests {
         let time = |bytes| Rates::of(&store, "here").unwrap().time(bytes);
         let assumed = time(30_000_000);
         assert!(assumed > Duration::from_secs(1) && assumed < Duration::from_millis(1200), "{assumed:?}");
-        learn(&store, "here", Way::Up, 2_000_000, Duration::from_secs(2)).unwrap();
+        learn(&store, "here", Direction::Up, 2_000_000, Duration::from_secs(2)).unwrap();
         assert_eq!(time(5_000_000), Duration::from_millis(5100));
-        learn(&store, "here", Way::Down, 9_000_000, Duration::from_secs(1)).unwrap();
+        learn(&store, "here", Direction::Down, 9_000_000, Duration::from_secs(1)).unwrap();
         assert_eq!(time(9_000_000), Duration::from_millis(1100));
         // Of a few bytes nothing is learned.
-        learn(&store, "here", Way::Down, 9, Duration::from_secs(1)).unwrap();
+        learn(&store, "here", Direction::Down, 9, Duration::from_secs(1)).unwrap();
         assert_eq!(time(9_000_000), Duration::from_millis(1100));
     }
 }
