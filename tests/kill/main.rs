@@ -8,14 +8,14 @@ mod support;
 mod damage;
 
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use support::Home;
-use support::home::{EPOCH, run};
+use support::home::{EPOCH, program, run};
 
 /// How many builds are killed in each store, all different, and in how many stores.
 const KILLS: u32 = 8;
@@ -42,10 +42,12 @@ fn salted(salt: u32) -> [String; 6] {
     ["build", "--build-arg", &format!("SALT={salt}"), "-t", "x", "ctx"].map(str::to_owned)
 }
 
-/// Starts the program in a process group of its own.
+/// Starts the program in a process group of its own. Whoever started the tests may not care for hangups; the program does.
 fn start(home: &Home, arguments: &[String]) -> Child {
     use std::os::unix::process::CommandExt;
-    let mut command = home.command(arguments.iter().map(String::as_str));
+    let mut command = Command::new("env");
+    home.furnish(&mut command);
+    command.arg("--default-signal=HUP").arg(program()).args(arguments);
     command.env("SOURCE_DATE_EPOCH", EPOCH).process_group(0).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap()
 }

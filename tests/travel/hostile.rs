@@ -12,7 +12,7 @@ use super::layout::{FROM, two_machines};
 use crate::support::Home;
 
 /// A cache in a folder, to be changed.
-struct Cache {
+pub(crate) struct Cache {
     folder: PathBuf,
     list: Value,
     manifest: Value,
@@ -20,7 +20,7 @@ struct Cache {
 }
 
 impl Cache {
-    fn open(folder: &Path) -> Self {
+    pub(crate) fn open(folder: &Path) -> Self {
         let read = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
         let list = read(&folder.join("index.json"));
         let manifest = read(&blob(folder, &list["manifests"][0]["digest"]));
@@ -28,12 +28,12 @@ impl Cache {
         Self { folder: folder.to_owned(), list, manifest, config }
     }
 
-    fn index(&mut self) -> &mut Value {
+    pub(crate) fn index(&mut self) -> &mut Value {
         &mut self.config["layercake.cache"]
     }
 
     /// Writes it so that all digests are right.
-    fn put(mut self) {
+    pub(crate) fn put(mut self) {
         let put = |value: &Value| {
             let bytes = serde_json::to_vec(value).unwrap();
             let digest = Value::from(layercake_cache::Digest::of(&bytes).to_string());
@@ -48,7 +48,7 @@ impl Cache {
     }
 }
 
-fn blob(folder: &Path, digest: &Value) -> PathBuf {
+pub(crate) fn blob(folder: &Path, digest: &Value) -> PathBuf {
     folder.join("blobs/sha256").join(digest.as_str().unwrap().trim_start_matches("sha256:"))
 }
 

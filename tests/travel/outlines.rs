@@ -1,5 +1,7 @@
 //! What only adds to a tree is made without that tree: a cache says what stands where in it.
 
+use super::hostile::{Cache, blob};
+use super::layout::FROM;
 use crate::support::Home;
 use crate::support::home::{EPOCH, run};
 use crate::support::ran::Built;
@@ -98,4 +100,55 @@ fn what_is_above_a_folder_in_the_tree_decides() {
     let there = built(&other, &[&format!("--cache-from=type=registry,ref={cache}"), "-t", "x"]);
     assert_eq!(there.started.len(), 4, "{:?}", there.started);
     assert_eq!(other.layers("x").last().unwrap().text("opt/lib/new"), "new");
+}
+
+/// A tree in which a link decides where a copy goes.
+const LINKED: &str = "\
+FROM base
+RUN mkdir /real && ln -s /real /app
+RUN echo 1 > /same
+RUN echo 2 > /same
+COPY in /app/in
+CMD [\"x\"]
+";
+
+/// A machine whose cache another one has, and the other one, on which the file that is copied has changed.
+fn cached() -> Option<(Home, Home)> {
+    let (one, two) = (Home::with_base()?, Home::with_base()?);
+    for home in [&one, &two] {
+        home.write("ctx/Dockerfile", LINKED).write("ctx/in", "one");
+    }
+    built(&one, &[&format!("--cache-to=type=local,dest={},mode=max", two.path("work/cache").display())]);
+    for home in [&one, &two] {
+        home.write("ctx/in", "two");
+    }
+    Some((one, two))
+}
+
+#[test]
+fn a_lie_about_a_tree_does_not_outlive_the_build_that_asked_for_it() {
+    let Some((one, two)) = cached() else { return };
+    // Every layer is said to look as the largest does, which is the base's: there is no link.
+    let mut cache = Cache::open(&two.path("work/cache"));
+    let outlines = cache.index()["outlines"].as_array_mut().unwrap();
+    let base = outlines.iter().map(|outline| outline[1].clone()).max_by_key(|blob| blob["size"].as_u64()).unwrap();
+    outlines.iter_mut().for_each(|outline| outline[1] = base.clone());
+    cache.put();
+    let honest = built(&one, &[]);
+    let spoiled = built(&two, &[FROM]);
+    assert_ne!(spoiled.digest, honest.digest, "it is made for the tree that it was told of");
+    assert_eq!(built(&two, &[]).digest, honest.digest);
+}
+
+#[test]
+fn without_an_outline_the_tree_comes() {
+    let Some((one, two)) = cached() else { return };
+    let mut cache = Cache::open(&two.path("work/cache"));
+    for outline in cache.index()["outlines"].as_array().unwrap() {
+        std::fs::write(blob(&two.path("work/cache"), &outline[1]["digest"]), "no outline").unwrap();
+    }
+    let mut command = two.command(["build", "--progress=plain", FROM, "ctx"]);
+    let there = run(command.env("SOURCE_DATE_EPOCH", EPOCH)).ok();
+    assert!(there.stderr.contains("the outline of a layer cannot be had"), "{}", there.stderr);
+    assert_eq!(there.stdout.trim(), built(&one, &[]).digest);
 }

@@ -68,7 +68,7 @@ pub(super) fn lacking(tree: &Tree, store: &Store, caches: &Caches<'_>) -> Vec<Co
 
 /// Folders as an overlay wants them. One that lies on itself would be refused: the upper one shows everything that the lower
 /// one does.
-fn stacked(lowest_first: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn stacked(lowest_first: &[PathBuf]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     lowest_first.iter().rev().filter(|path| seen.insert(*path)).cloned().collect()
 }

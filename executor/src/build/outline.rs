@@ -8,6 +8,7 @@ use layercake_cache::{ContentId, Digest, Store};
 
 use super::error::Error;
 use super::event::Event;
+use super::folders::stacked;
 use super::site::Site;
 use super::tree::{self, Change, Tree};
 use crate::layer::Contents;
@@ -58,8 +59,7 @@ pub fn told(tree: &Tree, site: &Site<'_>) -> Result<Option<Vec<PathBuf>>, Error>
         folders.push(folder);
         names.push(name);
     }
-    folders.reverse();
-    Ok(Some(folders))
+    Ok(Some(stacked(&folders)))
 }
 
 /// Where what stands in a layer is taken from.
