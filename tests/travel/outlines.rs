@@ -75,6 +75,30 @@ fn changed_sources_are_copied_onto_a_tree_that_is_elsewhere() {
 }
 
 #[test]
+fn a_base_that_was_never_unpacked_is_outlined_too() {
+    if !available(&[PROGRAM]) {
+        return;
+    }
+    let Some(home) = Home::with_base() else { return };
+    let registry = Registry::open();
+    let [base, cache, image] = ["base:1", "app:cache", "app:2"].map(|name| format!("{}/team/{name}", registry.host()));
+    home.write("base/Dockerfile", BASE);
+    home.build(["-t", &base, "base"]);
+    home.layercake(["push", &base]).ok();
+    let dockerfile = format!("FROM {base}\nCOPY --chown=ann main /app/\n");
+    let [first, second] = [Home::empty(), Home::empty()];
+    for home in [&first, &second] {
+        home.write("ctx/Dockerfile", &dockerfile).write("ctx/main", "one");
+    }
+    built(&first, &[&format!("--cache-to=type=registry,ref={cache}")]);
+    second.write("ctx/main", "two");
+    let there = built(&second, &["--cache-from", &cache, "-t", &image, "--push"]);
+    assert!(super::size(&second.path("store")) < 100_000, "the base is elsewhere");
+    first.write("ctx/main", "two");
+    assert_eq!(built(&first, &[]).digest, there.digest);
+}
+
+#[test]
 fn what_is_above_a_folder_in_the_tree_decides() {
     // The way to the destination leads through a link of the base; a second cache knows another base.
     if !available(&[PROGRAM]) {

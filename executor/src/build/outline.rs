@@ -75,7 +75,7 @@ enum Source {
 pub struct Known {
     /// What its outline is known by: the same on every machine.
     pub id: ContentId,
-    /// Its folder, if that is here.
+    /// Its folder, or one that is its outline, if that is here.
     pub folder: Option<ContentId>,
 }
 
@@ -84,7 +84,7 @@ pub fn known(tree: &Tree, store: &Store) -> Vec<Known> {
     let mut below: Vec<Digest> = Vec::new();
     let layers = tree.layers().iter().map(|layer| match layer {
         tree::Layer::Image(layer) => {
-            let unpacked = Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents: Contents::All };
+            let unpacked = Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents: Contents::Outline };
             let nobody = || Ok(Vec::new());
             let found = unpack::find(store, &unpacked, Below { diff_ids: &below, folders: &nobody });
             let known = Known { id: unpack::id(&unpacked, &below), folder: found.map(|found| found.id) };
