@@ -32,7 +32,21 @@ fn write(home: &Home, base: &str, main: &str) {
     home.write("ctx/src/main", main).write("ctx/lib/new", "new");
 }
 
-/// The sizes of the blobs that a home has of a registry.
+/// A registry that has the base, the home that it was made in, and the names there of the base, a cache and an image.
+fn pushed() -> Option<(Home, Registry, [String; 3])> {
+    if !available(&[PROGRAM]) {
+        return None;
+    }
+    let home = Home::with_base()?;
+    let registry = Registry::open();
+    let names = ["base:1", "app:cache", "app:2"].map(|name| format!("{}/team/{name}", registry.host()));
+    home.write("base/Dockerfile", BASE);
+    home.build(["-t", &names[0], "base"]);
+    home.layercake(["push", &names[0]]).ok();
+    Some((home, registry, names))
+}
+
+/// The blobs that were fetched from a registry after the first `before` requests.
 fn fetched(registry: &Registry, before: usize) -> Vec<String> {
     let requests = registry.requests().split_off(before).into_iter();
     requests.filter(|request| request.starts_with("GET") && request.contains("/blobs/")).collect()
@@ -40,15 +54,7 @@ fn fetched(registry: &Registry, before: usize) -> Vec<String> {
 
 #[test]
 fn changed_sources_are_copied_onto_a_tree_that_is_elsewhere() {
-    if !available(&[PROGRAM]) {
-        return;
-    }
-    let Some(home) = Home::with_base() else { return };
-    let registry = Registry::open();
-    let [base, cache, image] = ["base:1", "app:cache", "app:2"].map(|name| format!("{}/team/{name}", registry.host()));
-    home.write("base/Dockerfile", BASE);
-    home.build(["-t", &base, "base"]);
-    home.layercake(["push", &base]).ok();
+    let Some((home, registry, [base, cache, image])) = pushed() else { return };
     write(&home, &base, "one");
     built(&home, &[&format!("--cache-to=type=registry,ref={cache},mode=max")]);
 
@@ -76,15 +82,7 @@ fn changed_sources_are_copied_onto_a_tree_that_is_elsewhere() {
 
 #[test]
 fn a_base_that_was_never_unpacked_is_outlined_too() {
-    if !available(&[PROGRAM]) {
-        return;
-    }
-    let Some(home) = Home::with_base() else { return };
-    let registry = Registry::open();
-    let [base, cache, image] = ["base:1", "app:cache", "app:2"].map(|name| format!("{}/team/{name}", registry.host()));
-    home.write("base/Dockerfile", BASE);
-    home.build(["-t", &base, "base"]);
-    home.layercake(["push", &base]).ok();
+    let Some((_home, _registry, [base, cache, image])) = pushed() else { return };
     let dockerfile = format!("FROM {base}\nCOPY --chown=ann main /app/\n");
     let [first, second] = [Home::empty(), Home::empty()];
     for home in [&first, &second] {
@@ -101,15 +99,7 @@ fn a_base_that_was_never_unpacked_is_outlined_too() {
 #[test]
 fn what_is_above_a_folder_in_the_tree_decides() {
     // The way to the destination leads through a link of the base; a second cache knows another base.
-    if !available(&[PROGRAM]) {
-        return;
-    }
-    let Some(home) = Home::with_base() else { return };
-    let registry = Registry::open();
-    let [base, cache] = ["base:1", "app:cache"].map(|name| format!("{}/team/{name}", registry.host()));
-    home.write("base/Dockerfile", BASE);
-    home.build(["-t", &base, "base"]);
-    home.layercake(["push", &base]).ok();
+    let Some((home, _registry, [base, cache, _])) = pushed() else { return };
     write(&home, &base, "one");
     built(&home, &[&format!("--cache-to=type=registry,ref={cache},mode=max")]);
     // The base moves on: of the new one the cache knows nothing, so it is fetched.

@@ -42,6 +42,14 @@ pub struct Options<'a> {
     pub below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync),
 }
 
+impl<'a> Options<'a> {
+    /// As a layer is unpacked that lies on these folders, with everything in it.
+    #[must_use]
+    pub fn of_layer(below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync)) -> Self {
+        Self { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below }
+    }
+}
+
 /// What names that begin with `.wh.` mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marks {

@@ -87,21 +87,18 @@ impl Way {
         if let Some(way) = (Site { word: Word::Anybodys, ..*site }).recall(&key)? {
             return Ok(way);
         }
+        let mount = |lowers| -> Result<Root, Error> { Ok(Root::of(&Overlay { lowers, upper: None }.mount()?)?) };
         if let Some(told) = told(tree, site)? {
-            let mounted = Overlay { lowers: told, upper: None }.mount()?;
-            let root = Root::of(&mounted)?;
+            let root = mount(told)?;
             if owner::are_in_outlines(&root)? {
                 return look(&root);
             }
         }
-        let mounted = Overlay { lowers: site.outline(tree)?, upper: None }.mount()?;
-        let root = Root::of(&mounted)?;
-        let way = if owner::are_in_outlines(&root)? {
-            look(&root)?
-        } else {
-            let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
-            look(&Root::of(&mounted)?)?
-        };
+        let mut root = mount(site.outline(tree)?)?;
+        if !tree.is_read() && !owner::are_in_outlines(&root)? {
+            root = mount(site.folders(tree)?)?;
+        }
+        let way = look(&root)?;
         site.remember(&key, &way)?;
         Ok(way)
     }

@@ -30,9 +30,8 @@ use crate::build::tree::Change;
 use crate::fault::{At, Fault};
 use crate::image::descriptor::Descriptor;
 use crate::image::media::MediaType;
-use crate::layer::Contents;
 use crate::layer::blob::{LayerBlob, Options};
-use crate::layer::unpack::{self, Marks, Top};
+use crate::layer::unpack;
 use crate::registry::client::Client;
 use crate::registry::event::{Direction, ignore};
 use crate::{change, layer};
@@ -303,13 +302,7 @@ impl<'a> Caches<'a> {
         std::fs::create_dir(&folder).at("create the folder", &folder)?;
         change::prepare(&folder, below)?;
         let beneath = || Ok(below.to_vec());
-        let options = unpack::Options {
-            marks: Marks::Deletions,
-            top: Top::Taken,
-            owner: None,
-            contents: Contents::All,
-            below: &beneath,
-        };
+        let options = unpack::Options::of_layer(&beneath);
         let lie = || Error::Lie { cache: cache.place.to_string(), layer: blob.digest };
         let outcome = unpack::unpack(content, &folder, options).map_err(|error| match error.fault() {
             // What is packed so is no layer at all.

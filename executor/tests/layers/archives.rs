@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use layercake_executor::change::capture;
-use layercake_executor::layer::Contents;
 use layercake_executor::layer::tar;
-use layercake_executor::layer::unpack::{Marks, Options, Top, unpack};
+use layercake_executor::layer::unpack::{Options, unpack};
 
 use crate::machine::{Need, has};
 use crate::tree::{Kind, Tree, new_folder};
@@ -21,13 +20,7 @@ fn gnu_tar(arguments: &[&str], folder: &Path) -> Vec<u8> {
 
 fn unpacked(archive: &[u8]) -> tempfile::TempDir {
     let root = new_folder();
-    let options = Options {
-        marks: Marks::Deletions,
-        top: Top::Taken,
-        owner: None,
-        contents: Contents::All,
-        below: &|| Ok(Vec::new()),
-    };
+    let options = Options::of_layer(&|| Ok(Vec::new()));
     unpack(archive, root.path(), options).unwrap();
     root
 }
@@ -123,13 +116,7 @@ fn gzip_of_several_members_and_zstd_of_several_frames() {
     let skipped = [&0x184d_2a55_u32.to_le_bytes()[..], &3u32.to_le_bytes(), b"abc"].concat();
     for archive in [[gzip(start), gzip(end)].concat(), [skipped.clone(), zstd(start), zstd(end), skipped].concat()] {
         let root = new_folder();
-        let options = Options {
-            marks: Marks::Deletions,
-            top: Top::Taken,
-            owner: None,
-            contents: Contents::All,
-            below: &|| Ok(Vec::new()),
-        };
+        let options = Options::of_layer(&|| Ok(Vec::new()));
         let outcome = unpack(archive.as_slice(), root.path(), options).unwrap();
         assert_eq!(outcome.diff_id, layercake_cache::Digest::of(&plain));
         assert_eq!(fs::read(root.path().join("a")).unwrap(), vec![b'x'; 3000]);

@@ -9,9 +9,8 @@ use std::process::Command;
 
 use layercake_executor::change::{ChangeSet, Error, capture, prepare};
 use layercake_executor::fault::Fault;
-use layercake_executor::layer::Contents;
 use layercake_executor::layer::tar;
-use layercake_executor::layer::unpack::{Marks, Options, Top, unpack};
+use layercake_executor::layer::unpack::{Options, unpack};
 use layercake_executor::select::{Owners, Root, Verdict, select};
 use proptest::prelude::*;
 use rustix::fs::{XattrFlags, lgetxattr, llistxattr, lsetxattr};
@@ -400,13 +399,7 @@ fn deep_trees_take_no_stack() {
 
     let archive = tar::write(upper.path(), None, Vec::new()).unwrap();
     let unpacked = new_folder();
-    let options = Options {
-        marks: Marks::Deletions,
-        top: Top::Taken,
-        owner: None,
-        contents: Contents::All,
-        below: &|| Ok(Vec::new()),
-    };
+    let options = Options::of_layer(&|| Ok(Vec::new()));
     unpack(archive.as_slice(), unpacked.path(), options).unwrap();
     assert_eq!(capture(unpacked.path(), &[]).unwrap(), changes);
     // In place of the folder, a file.

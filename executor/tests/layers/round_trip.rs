@@ -4,7 +4,7 @@ use layercake_executor::change::capture;
 use layercake_executor::layer::Contents;
 use layercake_executor::layer::compress::Compression;
 use layercake_executor::layer::tar;
-use layercake_executor::layer::unpack::{Marks, Options, Skipped, Top, unpack};
+use layercake_executor::layer::unpack::{Options, Skipped, unpack};
 use proptest::prelude::*;
 
 use crate::tree::{Order, at, new_folder, something_below, trees};
@@ -24,7 +24,8 @@ proptest! {
         let archive = tar::write(upper.path(), None, out).unwrap().finish().unwrap();
 
         let unpacked = new_folder();
-        let options = Options { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below: &|| Ok(below.to_vec()) };
+        let beneath = || Ok(below.to_vec());
+        let options = Options::of_layer(&beneath);
         let outcome = unpack(archive.as_slice(), unpacked.path(), options).unwrap();
         prop_assert_eq!(outcome.skipped, Skipped::default());
         // Again an archive before it is captured: times are part of one, and not of ids.
@@ -45,8 +46,8 @@ proptest! {
             [tar::write(upper.path(), None, Vec::new()).unwrap(), tar::write_outline(upper.path(), Vec::new()).unwrap()];
         for (archive, contents) in [(&whole, Contents::Outline), (&outline, Contents::All)] {
             let unpacked = new_folder();
-            let marks = Marks::Deletions;
-            let options = Options { marks, top: Top::Taken, owner: None, contents, below: &|| Ok(below.to_vec()) };
+            let beneath = || Ok(below.to_vec());
+            let options = Options { contents, ..Options::of_layer(&beneath) };
             unpack(archive.as_slice(), unpacked.path(), options).unwrap();
             let again = tar::write_outline(unpacked.path(), Vec::new()).unwrap();
             prop_assert!(again == outline, "the outline of what was unpacked differs");

@@ -70,17 +70,7 @@ fn archive(entries: &[Written<'_>]) -> Vec<u8> {
 }
 
 fn into(root: &Path, archive: &[u8], below: &[PathBuf]) -> Result<Outcome, Error> {
-    unpack(
-        archive,
-        root,
-        Options {
-            marks: Marks::Deletions,
-            top: Top::Taken,
-            owner: None,
-            contents: Contents::All,
-            below: &|| Ok(below.to_vec()),
-        },
-    )
+    unpack(archive, root, Options::of_layer(&|| Ok(below.to_vec())))
 }
 
 /// What becomes of these entries on layers, topmost first.
@@ -280,8 +270,7 @@ fn layers_below_are_looked_at_only_if_they_matter() {
     let never = || -> Result<Vec<PathBuf>, Error> { unreachable!("nothing depends on what is below") };
     let entries = [folder("a"), file("a/x", ""), hard_link("a/y", "a/x"), symlink("l", "a"), file("l/z", "")];
     let root = new_folder();
-    let options =
-        Options { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below: &never };
+    let options = Options::of_layer(&never);
     let outcome = unpack(archive(&entries).as_slice(), root.path(), options).unwrap();
     assert_eq!(outcome.dependence, Dependence::None);
     for entry in [file("unlisted/x", ""), file(".wh.x", ""), file("a/.wh..wh..opq", "")] {

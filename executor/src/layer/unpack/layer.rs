@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
 
-use super::{Dependence, Marks, Options, Skipped, Top, unpack};
+use super::{Dependence, Options, Skipped, unpack};
 use crate::fault::At;
 use crate::layer::Contents;
 use crate::layer::error::Error;
@@ -61,13 +61,7 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
     let folder = scratch.path().join("layer");
     std::fs::DirBuilder::new().mode(0o755).create(&folder).at("create the folder", &folder)?;
     crate::change::prepare(&folder, &[])?;
-    let options = Options {
-        marks: Marks::Deletions,
-        top: Top::Taken,
-        owner: None,
-        contents: layer.contents,
-        below: below.folders,
-    };
+    let options = Options { contents: layer.contents, ..Options::of_layer(below.folders) };
     let outcome = unpack(blob, &folder, options)?;
     if outcome.diff_id != layer.diff_id {
         return Err(Error::DiffId { expected: layer.diff_id, found: outcome.diff_id });
