@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::apart;
 use crate::error::{At, Error};
 
 /// One process's unfinished work: made when first needed, gone when dropped.
@@ -58,9 +59,7 @@ impl Session {
     fn make_own(&self) -> Result<(PathBuf, File), Error> {
         fs::create_dir_all(&self.all).at("create the folder", &self.all)?;
         loop {
-            let name = format!("{}-{}", std::process::id(), unique());
-            let path = self.all.join(name);
-            fs::DirBuilder::new().mode(0o700).create(&path).at("create the folder", &path)?;
+            let path = apart::make(&self.all, 0o700, || format!("{}-{}", std::process::id(), unique()))?;
             // Another process may take the folder for a dead one's before it is locked; then it is made anew.
             let lock = match File::open(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -86,6 +85,14 @@ impl Scratch {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Makes a folder in it for a great many files: where they can be made quickly, if the file system lets choose.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn folder_apart(&self) -> Result<PathBuf, Error> {
+        apart::make(&self.0, 0o755, unique)
     }
 }
 
