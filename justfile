@@ -41,6 +41,11 @@ bench-whole RUNNER *ARGS:
     {{RUNNER}}/peers.sh down
     benches/side-by-side.py target/side-by-side.json
 
+# Counts instructions and system calls of fixed work, and holds them against `benches/instructions.toml`; `--keep` renews that.
+instructions *ARGS:
+    cargo build --release
+    benches/instructions.py {{ARGS}}
+
 # Tries the laws of builds on NUMBER generated Dockerfiles; CI tries 300.
 laws NUMBER="5000":
     LAYERCAKE_LAWS={{NUMBER}} cargo test --test laws -- --nocapture
