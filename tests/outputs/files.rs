@@ -34,7 +34,7 @@ fn a_digest_that_is_told_already_is_told_anew() {
     home.write("ctx/Dockerfile", "FROM base\nCOPY Dockerfile /\n");
     let first = home.build(["--iidfile", "id", "ctx"]);
     // Such as `make` would compare it with its sources.
-    let file = std::fs::File::options().append(true).open(home.path("work/id")).unwrap();
+    let file = fs::File::options().append(true).open(home.path("work/id")).unwrap();
     file.set_modified(std::time::UNIX_EPOCH).unwrap();
     home.build(["--iidfile", "id", "ctx"]);
     assert!(file.metadata().unwrap().modified().unwrap() > std::time::UNIX_EPOCH, "the very file is touched");
