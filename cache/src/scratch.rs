@@ -104,7 +104,7 @@ impl Scratch {
     /// # Errors
     /// If it cannot be made.
     pub fn folder_apart(&self) -> Result<PathBuf, Error> {
-        apart::make(&self.0, 0o755, unique)
+        apart::make(&self.path, 0o755, unique)
     }
 }
 
