@@ -165,7 +165,7 @@ mod tests {
     fn the_longest_remaining_path_starts_first() {
         let plan = plan(&[&[], &[], &[], &[0], &[2]]);
         let remaining = [3, 1, 9, 2, 5].map(Duration::from_secs);
-        let order = std::sync::Mutex::new(Vec::new());
+        let order = Mutex::new(Vec::new());
         let perform = |step: StepId, _| {
             order.lock().unwrap().push(step.0);
             Ok::<_, ()>(())
