@@ -7,6 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, RawDir, ResolveFlags, openat, openat2};
 use rustix::io::Result;
 
+/// How a folder is opened whose path may be a link.
+pub(crate) const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// Opens a folder for listing; a link is not followed.
 ///
 /// # Errors
