@@ -27,7 +27,10 @@ impl Store {
         self.note_use(&file);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).at("read", path)?;
-        Ok(Self::record_value(&bytes).map(<[u8]>::to_vec))
+        Ok(Self::record_value(&bytes).is_some().then(|| {
+            bytes.drain(..CHECKSUM);
+            bytes
+        }))
     }
 
     /// The value in the bytes of a record's file; `None` if it is damaged.

@@ -90,8 +90,12 @@ impl<'a> Input<'a> {
             Files::Tree | Files::Inline { .. } => PathBuf::from("/"),
         };
         let root = select::Root::from_fd(self.root.as_fd().try_clone_to_owned().at("open", &place)?, place.clone());
+        let source = self.source();
+        let is_everything = taken.is_everything();
         let filter = |path: &Path, kind: FileType| {
-            let source = self.source();
+            if is_everything {
+                return (source.filter)(path, kind);
+            }
             let of = selected.iter().find(|selected| path.starts_with(&selected.path));
             of.map_or(Verdict::Take, |of| both((source.filter)(path, kind), || taken.verdict(of, path, kind)))
         };

@@ -181,11 +181,14 @@ struct Folder {
     verdict: Verdict,
 }
 
+/// Small: there may be a great many at once.
 struct Leaf {
-    attributes: Attributes,
+    mode: u32,
+    uid: u32,
+    gid: u32,
     content: Content,
     /// Set if it is a file of several names, of which some may be elsewhere.
-    inode: Option<Inode>,
+    inode: Option<Box<Inode>>,
 }
 
 enum Content {
@@ -314,7 +317,8 @@ impl Look<'_> {
         };
         // As whoever copies: of files alone the names are kept together.
         let inode = shared_inode(stat).filter(|_| kind == FileType::RegularFile);
-        Ok(Some(Found::Leaf(Leaf { attributes: self.attributes(stat), content, inode })))
+        let Attributes { mode, uid, gid, .. } = self.attributes(stat);
+        Ok(Some(Found::Leaf(Leaf { mode, uid, gid, content, inode: inode.map(Box::new) })))
     }
 
     /// Without the extended ones.
@@ -385,13 +389,13 @@ impl Summary {
 
     fn leaf(&mut self, path: &[u8], leaf: &Leaf) {
         self.entries += 1;
-        if let Some(inode) = leaf.inode {
-            if let Some(first) = self.first.get(&inode) {
+        if let Some(inode) = &leaf.inode {
+            if let Some(first) = self.first.get(inode) {
                 return self.identity.entry(path, Entry::HardLink(first));
             }
-            self.first.insert(inode, path.to_vec());
+            self.first.insert(**inode, path.to_vec());
         }
-        let attributes = &leaf.attributes;
+        let attributes = &Attributes { mode: leaf.mode, uid: leaf.uid, gid: leaf.gid, xattrs: Xattrs::default() };
         let entry = match &leaf.content {
             Content::File(hash, size) => {
                 self.bytes += size;

@@ -71,6 +71,12 @@ impl Taken {
         self.required.as_ref().map_or(Ok(()), |required| source.select(required).map(drop))
     }
 
+    /// Whether nothing of what is selected is left out.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.included.is_none() && self.excluded.is_empty()
+    }
+
     /// Whether `path`, at or below what was selected, is taken. Patterns count from what was selected.
     #[must_use]
     pub fn verdict(&self, selected: &Selected, path: &Path, kind: FileType) -> Verdict {
