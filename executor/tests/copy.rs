@@ -260,6 +260,42 @@ fn a_mode_is_for_all_that_is_written() {
     }
 }
 
+#[test]
+fn what_is_touched_meanwhile_is_noticed() {
+    use rustix::time::{ClockId, Timespec, clock_gettime};
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    plant(from.path(), &["d/a=1"]);
+    let root = Root::open(from.path()).unwrap();
+    let source = Source { root: &root, filter: &everything };
+    let selected = source.select("d/a").unwrap();
+    let layers = [to.path().to_owned()];
+    let touched = |since: Timespec, meanwhile: &dyn Fn()| {
+        let mut draft = Draft::on(&layers).unwrap();
+        Writer::new(&mut draft, mine(), None)
+            .watching(Some(since))
+            .copy(&root, &everything, &selected[0], "/")
+            .unwrap();
+        meanwhile();
+        draft.write_onto(&Root::open(to.path()).unwrap()).unwrap();
+        draft.touched().map(Path::to_owned)
+    };
+    let now = clock_gettime(ClockId::Realtime);
+    let later = Timespec { tv_sec: now.tv_sec + 100, ..now };
+    assert_eq!(touched(later, &|| ()), None);
+    // Of the same size and time, which says nothing.
+    let change = || {
+        let path = from.path().join("d/a");
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "2").unwrap();
+        fs::File::open(&path).unwrap().set_modified(time).unwrap();
+    };
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    assert_eq!(touched(now, &|| ()), None);
+    assert_eq!(touched(now, &change), Some("d/a".into()));
+    assert_eq!(harvest(to.path()), ["a=2"]);
+}
+
 /// A file of a tree: which file its name is of, what that holds, and whether it may be run. Of a file of several names, the
 /// first says the last two.
 type Name = (usize, u8, bool);

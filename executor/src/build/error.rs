@@ -86,6 +86,9 @@ pub enum Error {
     /// An archive of an `ADD` that cannot be unpacked.
     #[error("cannot unpack `{}`: {}", .0.display(), .1)]
     Archive(PathBuf, ArchiveProblem),
+    /// A file of a context that is no longer what it was when its step was looked up.
+    #[error("`{}` of the context changed while it was copied; build again when nothing writes to it", .0.display())]
+    Changed(PathBuf),
     /// Something this version cannot do.
     #[error("{0} is not built yet")]
     NotBuilt(&'static str),
@@ -117,7 +120,7 @@ impl Error {
             {
                 Fault::Input
             }
-            Self::Store(_) | Self::Path(_) => Fault::Environment,
+            Self::Store(_) | Self::Path(_) | Self::Changed(_) => Fault::Environment,
             Self::Overlay(error) => error.fault(),
             Self::Change(error) => error.fault(),
             Self::Layer(error) => error.fault(),

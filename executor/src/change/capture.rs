@@ -63,7 +63,7 @@ impl Found<'_> {
             }
             Content::Symlink(target) => self.summary.changed(path, Entry::Symlink(&node.attributes, target)),
             Content::Special(kind, device) => {
-                self.summary.changed(path, Entry::Special(&node.attributes, *kind, *device))
+                self.summary.changed(path, Entry::Special(&node.attributes, *kind, *device));
             }
         }
     }

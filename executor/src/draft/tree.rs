@@ -6,9 +6,9 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{Dev, FileType, Timestamps};
+use rustix::fs::{Dev, FileType, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use super::error::WriteError;
@@ -22,6 +22,8 @@ pub struct Draft<'a> {
     /// The root first; each comes before what is in it.
     pub(super) folders: Vec<Folder<'a>>,
     pub(super) leaves: Vec<Leaf<'a>>,
+    /// The first source that was found touched.
+    pub(super) touched: OnceLock<PathBuf>,
 }
 
 /// A folder of a draft.
@@ -99,6 +101,8 @@ pub struct SourceFolder<'a> {
     pub root: &'a Root,
     /// The folder's path below it, free of links.
     pub path: PathBuf,
+    /// When what is in it was looked at first, where it may change meanwhile.
+    pub since: Option<Timespec>,
 }
 
 /// What stands at a path.
@@ -131,7 +135,7 @@ impl<'a> Draft<'a> {
     pub fn on(layers: &'a [PathBuf]) -> Result<Self, PathError> {
         let below = lookup::Folder::root(layers);
         let attributes = below.attributes()?;
-        Ok(Self { folders: vec![Folder::passed(below, attributes)], leaves: Vec::new() })
+        Ok(Self { folders: vec![Folder::passed(below, attributes)], leaves: Vec::new(), touched: OnceLock::new() })
     }
 
     /// The path that `path` means, free of links and relative to the root, as [`Root::resolve`] has it.
@@ -247,6 +251,18 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Notes a source that may have changed since it was looked at first.
+    pub fn touch(&self, source: &Path) {
+        // One is enough.
+        let _ = self.touched.set(source.to_owned());
+    }
+
+    /// A source that may have changed since it was looked at first: its status did.
+    #[must_use]
+    pub fn touched(&self) -> Option<&Path> {
+        self.touched.get().map(PathBuf::as_path)
+    }
+
     /// What is at a path that is free of links.
     fn step(&self, resolved: &Path) -> io::Result<Step<'a>> {
         let mut folder = Ok(FolderId(0));
@@ -300,6 +316,15 @@ impl<'a> Folder<'a> {
 
     fn child_below(&self, name: &CString) -> Result<Found<'a>, PathError> {
         self.below.as_ref().map_or(Ok(Found::Absent), |(below, _)| below.child(OsStr::from_bytes(name.to_bytes())))
+    }
+}
+
+impl SourceFolder<'_> {
+    /// Whether something in it, of this status, was touched since it was looked at first.
+    #[must_use]
+    pub fn is_touched(&self, stat: &Stat) -> bool {
+        let changed = (stat.st_ctime, i64::try_from(stat.st_ctime_nsec).unwrap_or_default());
+        self.since.is_some_and(|since| changed >= (since.tv_sec, since.tv_nsec))
     }
 }
 

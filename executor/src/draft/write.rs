@@ -132,7 +132,7 @@ impl<'d, 'a> Sink<'d, 'a> {
             match *entry {
                 Entry::Leaf(leaf) => leaves.push((name, leaf)),
                 Entry::Folder(id) if self.order.has(id) => {
-                    self.make(&fd, name, id).map_err(|error| WriteError::system(&path.join(os_str(name)), error))?
+                    self.make(&fd, name, id).map_err(|error| WriteError::system(&path.join(os_str(name)), error))?;
                 }
                 Entry::Folder(_) => (),
             }
@@ -241,6 +241,12 @@ impl<'d, 'a> Sink<'d, 'a> {
                 (None, size)
             }
         };
+        if leaf.from.since.is_some() {
+            let stat = fstat(&source).map_err(|error| WriteError::unreadable(&leaf.path(), error))?;
+            if leaf.from.is_touched(&stat) {
+                self.draft.touch(&leaf.path());
+            }
+        }
         let attributes = self.finish_file(leaf, &source, &made).map_err(|error| target.refused(error))?;
         Ok(Written::File { hash, size, attributes })
     }

@@ -121,7 +121,7 @@ impl<'a> Sources<'a> {
     /// Whether an archive is among the sources that will be unpacked.
     fn unpacks(&self, site: &Site<'a>) -> Result<bool, Error> {
         for taking in self.takings.iter().filter(|taking| may_unpack(self.copy, taking)) {
-            let Found { input, selected } = taking.open(site)?;
+            let Found { input, selected, .. } = taking.open(site)?;
             if selected.iter().any(|one| archive::is_archive(&input.source(), one)) {
                 return Ok(true);
             }
@@ -140,7 +140,7 @@ impl<'a> Sources<'a> {
             let mut copied = 0;
             // Linked, it is made apart.
             for taking in self.takings.iter().filter(|_| !copy.link) {
-                let Found { input, selected } = taking.open(site)?;
+                let Found { input, selected, .. } = taking.open(site)?;
                 for selected in selected {
                     let source = input.source();
                     let filter = filter(&source, taking.taken(), selected);
@@ -170,13 +170,27 @@ impl<'a> Sources<'a> {
         }
         let mut draft = Draft::on(workspace.below())?;
         for taking in &self.takings {
-            let mut writer = Writer::new(&mut draft, written_by(taking, owner), mode.as_ref());
-            let Found { input, selected } = taking.open(site)?;
+            let Found { input, selected, since } = taking.open(site)?;
+            let mut writer = Writer::new(&mut draft, written_by(taking, owner), mode.as_ref()).watching(*since);
             for selected in selected {
                 self.one(taking, &input.source(), selected, &mut writer)?;
             }
         }
-        Ok(draft.write_upper(&workspace.folder())?)
+        let known = draft.write_upper(&workspace.folder())?;
+        self.check(draft.touched(), site)?;
+        Ok(known)
+    }
+
+    /// Holds the sources to what the key says, if one was touched meanwhile: under the key of what they were, what they have
+    /// become must not be found.
+    fn check(&self, touched: Option<&Path>, site: &Site<'a>) -> Result<(), Error> {
+        let Some(touched) = touched else { return Ok(()) };
+        for taking in &self.takings {
+            if !taking.is_unchanged(site)? {
+                return Err(Error::Changed(touched.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// The same where archives are among the sources. How they are unpacked depends on what is in the tree, so it is mounted,
@@ -192,13 +206,13 @@ impl<'a> Sources<'a> {
         let tree = Root::of(&mounted)?;
         let layers = [mounted.path()];
         for taking in &self.takings {
-            let Found { input, selected } = taking.open(site)?;
+            let Found { input, selected, since } = taking.open(site)?;
             let source = input.source();
             let is_archive = |one: &Selected| may_unpack(self.copy, taking) && archive::is_archive(&source, one);
             let mut rest = selected.as_slice();
             while !rest.is_empty() {
                 let mut draft = Draft::on(&layers)?;
-                let mut writer = Writer::new(&mut draft, written_by(taking, owner), mode);
+                let mut writer = Writer::new(&mut draft, written_by(taking, owner), mode).watching(*since);
                 if is_archive(&rest[0]) {
                     let folder = writer.folder_at(&self.copy.destination)?;
                     draft.write_onto(&tree)?;
@@ -211,6 +225,7 @@ impl<'a> Sources<'a> {
                     self.one(taking, &source, selected, &mut writer)?;
                 }
                 draft.write_onto(&tree)?;
+                self.check(draft.touched(), site)?;
                 rest = &rest[files..];
             }
         }

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 
 use layercake_cache::{ContentId, ContentKey, KeyHasher};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::copy::source::Selected;
@@ -23,6 +24,8 @@ pub struct Taking<'a> {
     taken: Taken,
     /// Once somebody has looked.
     found: OnceCell<Found<'a>>,
+    /// The identity of what was found.
+    identity: OnceCell<ContentId>,
 }
 
 /// An input, and what was selected of it.
@@ -31,6 +34,8 @@ pub struct Found<'a> {
     pub input: Input<'a>,
     /// In the order of the names.
     pub selected: Vec<Selected>,
+    /// When it was looked at first, where it may change meanwhile: it is a context.
+    pub since: Option<Timespec>,
 }
 
 /// What is taken, as far as it matters to a key.
@@ -46,7 +51,7 @@ impl<'a> Taking<'a> {
     /// Of `product`. Nothing is looked at yet.
     #[must_use]
     pub fn new(product: &'a Product, taken: Taken) -> Self {
-        Self { product, taken, found: OnceCell::new() }
+        Self { product, taken, found: OnceCell::new(), identity: OnceCell::new() }
     }
 
     /// What of each selected thing is taken.
@@ -75,9 +80,12 @@ impl<'a> Taking<'a> {
         if let Some(found) = self.found.get() {
             return Ok(found);
         }
+        // By the clock that file systems stamp with.
+        let now = || clock_gettime(ClockId::RealtimeCoarse);
+        let since = matches!(self.product, Product::Context(_)).then(now);
         let input = Input::open(self.product, site)?;
         let selected = input.source().select(&self.taken.path)?;
-        Ok(self.found.get_or_init(|| Found { input, selected }))
+        Ok(self.found.get_or_init(|| Found { input, selected, since }))
     }
 
     /// What is taken: what is remembered of a tree, or else what is found.
@@ -96,10 +104,21 @@ impl<'a> Taking<'a> {
     }
 
     fn look(&self, site: &Site<'a>) -> Result<Content, Error> {
-        let Found { input, selected } = self.open(site)?;
+        let Found { input, selected, .. } = self.open(site)?;
         let id = input.identity(selected, &self.taken, site)?;
+        let id = *self.identity.get_or_init(|| id);
         let names = |selected: &Selected| (selected.name.clone(), selected.path.clone().into_os_string());
         Ok(Content { selected: selected.iter().map(names).collect(), id })
+    }
+
+    /// Whether what is taken is still what it was when it was looked at for the key.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn is_unchanged(&self, site: &Site<'a>) -> Result<bool, Error> {
+        let Some(identity) = self.identity.get() else { return Ok(true) };
+        let Found { input, selected, .. } = self.open(site)?;
+        Ok(input.identity(selected, &self.taken, site)? == *identity)
     }
 
     fn key(&self, tree: TreeId) -> ContentKey {

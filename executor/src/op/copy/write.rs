@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, fstat, openat, statat};
 use rustix::io::Errno;
 
 use super::mode::ModeChange;
@@ -44,6 +44,8 @@ pub struct Writer<'d, 'a> {
     mode: Option<&'d ModeChange>,
     /// No file is changed later than this: seconds since 1970.
     latest: Option<i64>,
+    /// When the source was looked at first, where it may change meanwhile.
+    since: Option<Timespec>,
     /// The files of several names that were copied, by what they are in the source.
     links: HashMap<Inode, LeafId>,
 }
@@ -72,13 +74,19 @@ impl<'d, 'a> Writer<'d, 'a> {
     /// A writer into `draft`.
     #[must_use]
     pub fn new(draft: &'d mut Draft<'a>, owner: Owner, mode: Option<&'d ModeChange>) -> Self {
-        Self { draft, owner, mode, latest: None, links: HashMap::new() }
+        Self { draft, owner, mode, latest: None, since: None, links: HashMap::new() }
     }
 
     /// The same, but nothing that it writes is changed later than this, in seconds since 1970.
     #[must_use]
     pub fn no_later_than(self, latest: Option<i64>) -> Self {
         Self { latest, ..self }
+    }
+
+    /// The same, from a source that was looked at first at this time and may change: the draft says if it did.
+    #[must_use]
+    pub fn watching(self, since: Option<Timespec>) -> Self {
+        Self { since, ..self }
     }
 
     /// Copies one selected path of `root`, as far as `filter` shows it, to `destination`, an absolute path; a slash at its end
@@ -116,7 +124,7 @@ impl<'d, 'a> Writer<'d, 'a> {
                 from: root
                     .open_folder(&selected.path)
                     .map_err(|error| WriteError::unreadable(&selected.path, error))?,
-                source: Arc::new(SourceFolder { root, path: selected.path.clone() }),
+                source: Arc::new(SourceFolder { root, path: selected.path.clone(), since: self.since }),
                 target,
                 to: None,
                 stat: selected.stat,
@@ -131,7 +139,7 @@ impl<'d, 'a> Writer<'d, 'a> {
         let name = c_name(name).map_err(|error| WriteError::system(&target, error))?;
         let (from, from_name) = split(&selected.path).unwrap_or((Path::new(""), OsStr::new(".")));
         let from_name = c_name(from_name).map_err(|error| WriteError::unreadable(&selected.path, error))?;
-        let from = Arc::new(SourceFolder { root, path: from.to_owned() });
+        let from = Arc::new(SourceFolder { root, path: from.to_owned(), since: self.since });
         self.leaf(&from, from_name, &selected.stat, to, name, &target)
     }
 
@@ -178,6 +186,7 @@ impl<'d, 'a> Writer<'d, 'a> {
         }
         let names = list::names(&levels[last].from)
             .map_err(|error| WriteError::unreadable(&levels[last].source.path, error))?;
+        self.watch_folder(&levels[last])?;
         for name in names {
             let path = levels[last].source.path.join(OsStr::from_bytes(name.to_bytes()));
             let stat = statat(&levels[last].from, &name, AtFlags::SYMLINK_NOFOLLOW)
@@ -193,7 +202,7 @@ impl<'d, 'a> Writer<'d, 'a> {
             if is_folder {
                 let from = openat(&levels[last].from, &name, FOLDER, Mode::empty())
                     .map_err(|error| WriteError::unreadable(&path, error))?;
-                let folder = Arc::new(SourceFolder { root: levels[last].source.root, path });
+                let folder = Arc::new(SourceFolder { root: levels[last].source.root, path, since: self.since });
                 let depth = Depth::Below;
                 levels.push(Level { from, source: folder, target, to: None, stat, depth, verdict, created: false });
                 self.folder(filter, levels, verdict)?;
@@ -206,6 +215,17 @@ impl<'d, 'a> Writer<'d, 'a> {
             }
         }
         self.finish_folder(&levels[last])
+    }
+
+    /// Notes if names came or went in a folder that has just been listed.
+    fn watch_folder(&self, level: &Level<'a>) -> Result<(), WriteError> {
+        if self.since.is_some() {
+            let stat = fstat(&level.from).map_err(|error| WriteError::unreadable(&level.source.path, error))?;
+            if level.source.is_touched(&stat) {
+                self.draft.touch(&level.source.path);
+            }
+        }
+        Ok(())
     }
 
     /// Finds or makes the folders of all levels that are not known yet, outermost first.
