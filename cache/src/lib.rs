@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod apart;
 mod blob;
 mod claim;
 mod digest;

@@ -1,12 +1,10 @@
 //! Layers of images as folders of the store, each unpacked once.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
 
 use super::{Dependence, Options, Skipped, unpack};
-use crate::fault::At;
 use crate::layer::Contents;
 use crate::layer::error::Error;
 use crate::layer::plain;
@@ -60,8 +58,7 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
     plain::keep(store, &layer.blob)?;
     let blob = store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })?;
     let scratch = store.scratch()?;
-    let folder = scratch.path().join("layer");
-    std::fs::DirBuilder::new().mode(0o755).create(&folder).at("create the folder", &folder)?;
+    let folder = scratch.folder_apart()?;
     crate::change::prepare(&folder, &[])?;
     let options = Options { contents: layer.contents, ..Options::of_layer(below.folders) };
     let outcome = unpack(blob, &folder, options)?;
