@@ -3,6 +3,7 @@
 pub mod index;
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -23,7 +24,7 @@ use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::unpack::Layer;
-use crate::layer::{self, Contents};
+use crate::layer::{self, Contents, plain};
 use crate::remote::caches::BUILDKITS;
 use crate::remote::index::FIELD;
 
@@ -33,8 +34,8 @@ const COMMENT: &str = "layercake";
 /// How an image is assembled.
 #[derive(Clone, Debug)]
 pub struct Assembly {
-    /// How its new layers are packed.
-    pub layers: Options,
+    /// What its new layers become.
+    pub layers: Layers,
     /// What becomes of the layers of the image that it starts from.
     pub base_layers: BaseLayers,
     /// Whose types its documents and layers have.
@@ -45,6 +46,18 @@ pub struct Assembly {
     pub annotations: Annotations,
     /// The field that makes the image a cache, if it is to be one.
     pub cache: Option<(String, Value)>,
+}
+
+/// What the new layers of an image become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layers {
+    /// Blobs in the store.
+    Packed(Options),
+    /// Plain archives that nobody has written: the store knows them, and makes them when somebody wants them.
+    Plain {
+        /// The latest time that an entry may have, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
+        epoch: Option<i64>,
+    },
 }
 
 /// What becomes of the layers of a base image.
@@ -92,8 +105,8 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
     let mut packed = HashMap::new();
     for (history, parts) in layers().zip(&folders).filter(|(_, parts)| parts.iter().any(|part| !store.has_folder(part)))
     {
-        let elsewhere = match parts.as_slice() {
-            [folder] => site.caches.blob(store, folder, how.layers, site.listener)?,
+        let elsewhere = match (parts.as_slice(), how.layers) {
+            ([folder], Layers::Packed(options)) => site.caches.blob(store, folder, options, site.listener)?,
             _ => None,
         };
         match elsewhere {
@@ -105,7 +118,10 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
         }
     }
     let here: Vec<Folders> = folders.iter().filter(|parts| !packed.contains_key(*parts)).cloned().collect();
-    packed.extend(pack(store, &here, how.layers)?);
+    packed.extend(match how.layers {
+        Layers::Packed(options) => pack(store, &here, options)?,
+        Layers::Plain { epoch } => each(&here, |folders| plain::describe(store, folders, epoch))?,
+    });
 
     let mut layers = base.map_or_else(|| Ok(Vec::new()), |base| base_layers(base, store, how))?;
     let mut diff_ids = base.map_or_else(Vec::new, |base| base.config.rootfs.diff_ids.clone());
@@ -169,26 +185,31 @@ fn base<'a>(plan: &Plan, index: usize, bases: &'a Bases) -> Result<&'a LocalImag
 /// The folders of which a layer is made, lowest first: mostly one.
 pub(crate) type Folders = Vec<ContentId>;
 
-/// Packs each layer once. On plain threads, since each waits for the claim on its folder; what they compute is on rayon's.
+/// Packs each layer once.
 pub(crate) fn pack(
     store: &Store,
     folders: &[Folders],
     options: Options,
 ) -> Result<HashMap<Folders, LayerBlob>, layer::Error> {
-    let mut unique = folders.to_vec();
+    each(folders, |folders| blob::make_any(store, folders, options))
+}
+
+/// Does it once for each layer. On plain threads, since each waits for the claim on its folder; what they compute is on rayon's.
+pub(crate) fn each<K: Clone + Eq + Hash + Ord + Send + Sync, E: Send>(
+    layers: &[K],
+    make: impl Fn(&K) -> Result<LayerBlob, E> + Sync,
+) -> Result<HashMap<K, LayerBlob>, E> {
+    let mut unique = layers.to_vec();
     unique.sort_unstable();
     unique.dedup();
-    let (next, packed) = (AtomicUsize::new(0), Mutex::new(Ok(HashMap::new())));
+    let (next, made) = (AtomicUsize::new(0), Mutex::new(Ok(HashMap::new())));
     let work = || {
-        while let Some(folder) = unique.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = match folder.as_slice() {
-                [folder] => blob::make(store, folder, options),
-                several => blob::make_joined(store, several, options),
-            };
-            let mut packed = packed.lock().unwrap_or_else(PoisonError::into_inner);
-            match (packed.as_mut(), result) {
-                (Ok(packed), Ok(layer)) => drop(packed.insert(folder.clone(), layer)),
-                (Ok(_), Err(error)) => *packed = Err(error),
+        while let Some(layer) = unique.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = make(layer);
+            let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+            match (made.as_mut(), result) {
+                (Ok(made), Ok(blob)) => drop(made.insert(layer.clone(), blob)),
+                (Ok(_), Err(error)) => *made = Err(error),
                 (Err(_), _) => return,
             }
         }
@@ -199,32 +220,42 @@ pub(crate) fn pack(
         }
         work();
     });
-    packed.into_inner().unwrap_or_else(PoisonError::into_inner)
+    made.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The layers of the base as the new image has them.
 fn base_layers(base: &LocalImage, store: &Store, how: &Assembly) -> Result<Vec<Descriptor>, Error> {
-    let wanted = MediaType::from(how.layers.compression.media_type().to_owned()).layer_compression();
     let layers = base.manifest.layers.iter().zip(&base.config.rootfs.diff_ids);
+    let Layers::Packed(Options { compression, .. }) = how.layers else {
+        return Ok(layers.map(|(layer, _)| of_family(how.family, layer)).collect());
+    };
+    let wanted = MediaType::from(compression.media_type().to_owned()).layer_compression();
     layers
         .map(|(layer, diff_id)| {
             let is_other = matches!(&layer.media_type, MediaType::Layer(_, found) if Some(*found) != wanted);
+            // Of a base that was built here and went nowhere, nobody has made a blob yet.
+            if is_other
+                && layer.digest == *diff_id
+                && let Some(made) = blob::made_now(store, diff_id, compression)?
+            {
+                return Ok(of_family(how.family, &described(&made)));
+            }
             if how.base_layers == BaseLayers::Kept || !is_other {
                 return Ok(of_family(how.family, layer));
             }
             let layer = Layer { diff_id: *diff_id, blob: layer.digest, contents: Contents::All };
-            let made = blob::compressed_anew(store, &layer, how.layers.compression)?;
+            let made = blob::compressed_anew(store, &layer, compression)?;
             Ok(of_family(how.family, &described(&made)))
         })
         .collect()
 }
 
-fn described(layer: &LayerBlob) -> Descriptor {
+pub(crate) fn described(layer: &LayerBlob) -> Descriptor {
     Descriptor::new(MediaType::from(layer.media_type().to_owned()), layer.digest, layer.size)
 }
 
 /// The same layer, named as one family of types names it: a manifest is of one family, whatever the base's is.
-fn of_family(family: Family, layer: &Descriptor) -> Descriptor {
+pub(crate) fn of_family(family: Family, layer: &Descriptor) -> Descriptor {
     let media_type = match &layer.media_type {
         MediaType::Layer(_, compression) => MediaType::Layer(family, *compression),
         other => other.clone(),

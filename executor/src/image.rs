@@ -15,6 +15,7 @@ pub mod load;
 pub mod local;
 pub mod manifest;
 pub mod media;
+pub mod packed;
 pub mod pick;
 pub mod reference;
 pub mod save;

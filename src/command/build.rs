@@ -17,6 +17,7 @@ use layercake_executor::build::site::{Bases, Site, Word};
 use layercake_executor::explain::recorder::Recorder;
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::reference::Reference;
+use layercake_executor::layer::plain;
 use layercake_executor::registry;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
@@ -169,7 +170,7 @@ fn fetch(
     // Several steps may want it at once.
     let key = KeyHasher::new("layercake fetch 1").field(layer.digest.as_bytes()).finish();
     let _claim = store.claim(&key)?;
-    if store.has_blob(&layer.digest) {
+    if plain::is_at_hand(store, &layer.digest) {
         return Ok(());
     }
     let image = bases.values().find(|image| image.manifest.layers.iter().any(|known| known.digest == layer.digest));

@@ -4,12 +4,16 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use layercake_cache::Digest;
 use layercake_executor::image::local::Images;
+use layercake_executor::image::packed::packed;
 use layercake_executor::image::reference::Reference;
+use layercake_executor::layer::compress::Compression;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::{Direction, Event, How};
 use layercake_executor::registry::login::Kept;
 use layercake_executor::registry::settings::Settings as RegistrySettings;
+use layercake_executor::registry::sources;
 
 use super::images::{find, open_store};
 use super::inputs::{host_platform, platform_or_host};
@@ -72,8 +76,15 @@ pub fn push(arguments: &arguments::Push, paint: Paint) -> Result<(), Failure> {
         Some(descriptor) => descriptor,
         None => find(&store, &arguments.image, &host_platform())?.descriptor,
     };
+    // What came from a registry goes as it came.
+    let is_kept = |layer: &Digest| sources::known(&store, layer).is_ok_and(|known| !known.is_empty());
+    let packed = packed(&store, &descriptor, Compression::GZIP, &is_kept)?;
     let events = |event| show(&event, arguments.quiet, paint);
-    let digest = client(&settings).push(&store, &descriptor, &reference, &events)?;
+    let digest = client(&settings).push(&store, &packed, &reference, &events)?;
+    if packed.digest != descriptor.digest {
+        // The name leads to what the registry has, so that both know the image by the same digest.
+        Images::new(&store).tag(&reference, &packed)?;
+    }
     output::line(&digest.to_string())
 }
 

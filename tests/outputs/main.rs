@@ -12,6 +12,7 @@ mod files;
 mod formats;
 mod judges;
 mod load;
+mod plain;
 mod pushed;
 mod reproducible;
 mod varied;

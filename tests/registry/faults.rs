@@ -48,7 +48,7 @@ fn source() -> Home {
 /// A home with a copy of that one's store, which has not pushed anything yet.
 fn copy(source: &Home) -> Home {
     let home = Home::empty();
-    tools::run(Command::new("cp").arg("-r").arg(source.path("store")).arg(home.path("")));
+    tools::run(Command::new("cp").arg("-a").arg(source.path("store")).arg(home.path("")));
     home
 }
 

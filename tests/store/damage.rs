@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::home;
 use crate::support::machine::as_root;
+use crate::{PACKED, home};
 
 #[test]
 fn damage_is_named_and_repaired() {
@@ -35,7 +35,7 @@ fn damage_is_named_and_repaired() {
     assert_eq!(ran.stdout.lines().count(), 4, "{}", ran.stdout);
     home.layercake(["verify", "--repair"]).ok();
     home.layercake(["verify"]).ok();
-    assert_eq!(home.dated(["-t", "x", "ctx"]).digest, digest);
+    assert_eq!(home.dated(PACKED).digest, digest);
     assert_eq!(home.layers("x")[2].text("sums").lines().count(), 1);
 }
 

@@ -19,15 +19,18 @@ const DOCKERFILE: &str = "FROM base AS stage\nRUN mkdir /out && seq 1 20000 > /o
     FROM base\nCOPY --from=stage /out /out\nRUN --mount=type=cache,target=/cache seq 1 9000 > /cache/numbers; sha256sum /out/* > /sums\n\
     COPY files /files\n";
 
+/// A build whose layers are blobs in the store, as those of images that have travelled.
+const PACKED: [&str; 3] = ["-o", "type=image,name=x,compression=gzip", "ctx"];
+
 /// A store with the image `x`, another build that nobody has named, and what was left of an earlier build of `x`.
 fn home() -> Option<Home> {
     let home = Home::with_base()?;
     home.write("ctx/Dockerfile", DOCKERFILE).write("ctx/files/a", "one");
-    home.dated(["-t", "x", "ctx"]);
+    home.dated(PACKED);
     home.write("ctx/files/a", "two");
-    home.dated(["-t", "x", "ctx"]);
+    home.dated(PACKED);
     home.write("other/Dockerfile", "FROM base\nRUN seq 1 30000 > /other\n");
-    home.dated(["other"]);
+    home.dated(["-o", "type=image,compression=gzip", "other"]);
     Some(home)
 }
 

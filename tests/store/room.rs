@@ -2,7 +2,7 @@
 
 use crate::support::Home;
 use crate::support::home::run;
-use crate::{home, images, of_type, pieces};
+use crate::{PACKED, home, images, of_type, pieces};
 
 #[test]
 fn everything_is_told_and_who_needs_it() {
@@ -87,7 +87,7 @@ fn what_named_images_need_stays_and_their_next_build_does_nothing() {
     assert!(after.len() < before.len());
     assert_eq!(home.layers("x").len(), 4, "the image is whole");
     // The stage that the image only copies from is gone; what it made is known by what was copied.
-    let built = home.dated(["-t", "x", "ctx"]);
+    let built = home.dated(PACKED);
     assert_eq!(built.digest, digest);
     assert_eq!(built.ran("/sums") + built.ran("COPY files"), 0, "{:?}", built.started);
     assert_eq!(home.unfinished(), [""; 0]);
@@ -110,7 +110,7 @@ fn everything_goes_if_all_is_to() {
     let left = pieces(&home);
     assert!(left.iter().all(|piece| piece["Type"] == "note"), "{left:#?}");
     home.import_base();
-    assert_eq!(home.dated(["-t", "x", "ctx"]).digest, digest);
+    assert_eq!(home.dated(PACKED).digest, digest);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_running_build_loses_nothing() {
 #[test]
 fn killed_at_any_moment_it_leaves_a_store_that_is_right() {
     let Some(home) = home() else { return };
-    let digest = home.inspect("x")["Id"].clone();
+    let digest = home.dated(["-t", "x", "ctx"]).digest;
     for milliseconds in [2, 5, 8, 12, 16, 20, 25, 30, 40, 60] {
         for how in [&["prune"][..], &["prune", "--all"]] {
             let mut prune = start(&home, how);

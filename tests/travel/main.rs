@@ -49,7 +49,8 @@ pub(crate) fn machine() -> Option<Home> {
 /// Builds `ctx` as `x`, and has to succeed.
 #[track_caller]
 pub(crate) fn build(home: &Home, arguments: &[&str]) -> Built {
-    let mut command = home.command(["build", "--progress=json", "-t", "x", "ctx"]);
+    // Packed as it travels, whether there is a cache or not.
+    let mut command = home.command(["build", "--progress=json", "-o", "type=image,name=x,compression=gzip", "ctx"]);
     Built::of(run(command.args(arguments).env("SOURCE_DATE_EPOCH", EPOCH)))
 }
 

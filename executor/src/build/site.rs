@@ -24,7 +24,7 @@ use crate::emulation::Emulator;
 use crate::git;
 use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
-use crate::layer::Contents;
+use crate::layer::{Contents, plain};
 use crate::registry::client::Client;
 use crate::remote::caches::Caches;
 use crate::root::Root;
@@ -239,7 +239,7 @@ impl Site<'_> {
     /// # Errors
     /// If one cannot be had.
     pub fn fetch_layers(&self, tree: &Tree) -> Result<(), Error> {
-        let absent = tree.image_layers().filter(|layer| !self.store.has_blob(&layer.blob.digest));
+        let absent = tree.image_layers().filter(|layer| !plain::is_at_hand(self.store, &layer.blob.digest));
         absent.into_iter().try_for_each(|layer| fetch_layer(layer, self.fetch, self.listener))
     }
 
@@ -249,7 +249,7 @@ impl Site<'_> {
     /// If one cannot be had.
     pub fn fetch_all(&self, tree: &Tree, layers: &[Descriptor]) -> Result<(), Error> {
         self.fetch_layers(tree)?;
-        for layer in layers.iter().filter(|layer| !self.store.has_blob(&layer.digest)) {
+        for layer in layers.iter().filter(|layer| !plain::is_at_hand(self.store, &layer.digest)) {
             self.caches.fetch(self.store, &layer.digest, self.listener)?;
         }
         Ok(())

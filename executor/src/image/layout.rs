@@ -67,13 +67,15 @@ pub fn write_folder(store: &Store, savings: &[Saving], folder: &Path, platform: 
         if fs::metadata(&path).is_ok_and(|found| found.len() == blob.size) {
             continue;
         }
-        let gone = || Error::Incomplete { image: blob.digest.to_string(), what: "blob", digest: blob.digest };
-        let mut content = store.open_blob(&blob.digest)?.ok_or_else(gone)?;
-        replace(&path, &mut |file| io::copy(&mut content, file).map(drop))?;
+        match store.open_blob(&blob.digest)? {
+            Some(mut content) => replace(&path, &mut |file| io::copy(&mut content, file).map(drop).at("write", &path))?,
+            None => replace(&path, &mut |file| save::plain(store, blob, file))?,
+        }
     }
     let list = merged(&folder.join(INDEX), savings)?;
-    replace(&folder.join(VERSION_FILE), &mut |file| io::Write::write_all(file, VERSION))?;
-    replace(&folder.join(INDEX), &mut |file| io::Write::write_all(file, &save::json(&list)))
+    let (version, index) = (folder.join(VERSION_FILE), folder.join(INDEX));
+    replace(&version, &mut |file| io::Write::write_all(file, VERSION).at("write", &version))?;
+    replace(&index, &mut |file| io::Write::write_all(file, &save::json(&list)).at("write", &index))
 }
 
 /// What the list at `path` holds, with `savings` in it.
@@ -102,11 +104,12 @@ fn merged(path: &Path, savings: &[Saving]) -> Result<Index, Error> {
 }
 
 /// Writes a file beside its place and renames it there.
-fn replace(path: &Path, write: &mut dyn FnMut(&mut fs::File) -> io::Result<()>) -> Result<(), Error> {
+fn replace<E: Into<Error>>(path: &Path, write: &mut dyn FnMut(&mut fs::File) -> Result<(), E>) -> Result<(), Error> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.partial", std::process::id()));
     let temporary = path.with_file_name(name);
-    let written = fs::File::create(&temporary).and_then(|mut file| write(&mut file)).at("write", &temporary);
+    let created = fs::File::create(&temporary).at("write", &temporary).map_err(Error::from);
+    let written = created.and_then(|mut file| write(&mut file).map_err(Into::into));
     if written.is_err() {
         // It is of no use; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&temporary);

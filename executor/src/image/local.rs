@@ -12,6 +12,7 @@ use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
 use crate::image::reference::Reference;
 use crate::image::select::{Selection, images, select};
+use crate::layer::plain;
 
 /// Where the names lie in the store.
 const SHELF: &str = "images";
@@ -300,8 +301,8 @@ impl LocalImage {
         Ok(Descriptor::new(media_type, self.manifest_digest, size))
     }
 
-    /// The layers that are not in the store.
+    /// The layers that are not in the store, and cannot be made of what is.
     pub fn missing_layers<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = &'a Descriptor> {
-        self.manifest.layers.iter().filter(|layer| !store.has_blob(&layer.digest))
+        self.manifest.layers.iter().filter(|layer| !plain::is_at_hand(store, &layer.digest))
     }
 }

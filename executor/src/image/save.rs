@@ -17,6 +17,12 @@ use crate::image::manifest::Manifest;
 use crate::image::media::Compression;
 use crate::image::reference::Reference;
 use crate::image::select::{choose, images};
+use crate::layer::{self, plain};
+
+/// Bytes of a block, in which everything in an archive is counted.
+const BLOCK: u64 = 512;
+/// Bytes of a blob that are copied at once.
+const CHUNK: usize = 1 << 18;
 
 /// An image to be written, with the names it is to have there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +197,7 @@ impl Collector<'_> {
     fn add_manifest(&mut self, descriptor: &Descriptor, manifest: Manifest) {
         if let Some(config) = Some(&manifest.config).filter(|config| !self.store.has_blob(&config.digest)) {
             self.missing.get_or_insert(("configuration", config.digest));
-        } else if let Some(layer) = manifest.layers.iter().find(|layer| !self.store.has_blob(&layer.digest)) {
+        } else if let Some(layer) = manifest.layers.iter().find(|layer| !plain::is_at_hand(self.store, &layer.digest)) {
             self.missing.get_or_insert(("layer", layer.digest));
         } else {
             self.push(descriptor);
@@ -203,6 +209,15 @@ impl Collector<'_> {
     fn push(&mut self, blob: &Descriptor) {
         self.blobs.push(blob.clone());
     }
+}
+
+/// Writes a layer that nobody has compressed, straight from its folder.
+pub(crate) fn plain(store: &Store, blob: &Descriptor, out: &mut dyn Write) -> Result<(), Error> {
+    plain::write(store, &blob.digest, out).map_err(|error| match error {
+        layer::Error::Missing { digest } => Error::Incomplete { image: digest.to_string(), what: "blob", digest },
+        layer::Error::Stream { source, .. } => Error::Write(source),
+        error => error.into(),
+    })
 }
 
 /// A tar on its way out. Headers hold nothing but names, sizes and types.
@@ -226,10 +241,22 @@ impl<'a> ArchiveWriter<'a> {
         if !self.written.insert(path.to_owned()) {
             return Ok(());
         }
-        let gone = || Error::Incomplete { image: blob.digest.to_string(), what: "blob", digest: blob.digest };
-        let file = self.store.open_blob(&blob.digest)?.ok_or_else(gone)?;
-        let size = file.metadata().map_err(Error::Write)?.len();
-        self.append(path, size, &mut file.take(size))
+        let file = self.store.open_blob(&blob.digest)?;
+        let size = match &file {
+            Some(file) => file.metadata().map_err(Error::Write)?.len(),
+            None => blob.size,
+        };
+        let mut header = header(size, 0o644);
+        header.set_path(path).map_err(Error::Write)?;
+        header.set_cksum();
+        let out = self.tar.get_mut();
+        out.write_all(header.as_bytes()).map_err(Error::Write)?;
+        match file {
+            Some(file) => copy(&mut file.take(size), size, out).map_err(Error::Write)?,
+            None => plain(self.store, blob, out)?,
+        }
+        let padding = usize::try_from(size.next_multiple_of(BLOCK) - size).expect("less than a block");
+        out.write_all(&[0; BLOCK as usize][..padding]).map_err(Error::Write)
     }
 
     fn folder(&mut self, path: &str) -> Result<(), Error> {
@@ -245,6 +272,24 @@ impl<'a> ArchiveWriter<'a> {
     fn finish(self) -> Result<(), Error> {
         self.tar.into_inner().and_then(Write::flush).map_err(Error::Write)
     }
+}
+
+/// Copies so many bytes, in larger pieces than the standard library's.
+fn copy(from: &mut dyn Read, size: u64, to: &mut dyn Write) -> io::Result<()> {
+    let mut buffer = vec![0; usize::try_from(size).unwrap_or(CHUNK).clamp(1, CHUNK)];
+    let mut left = size;
+    while left > 0 {
+        match from.read(&mut buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) => {
+                to.write_all(&buffer[..length])?;
+                left -= length as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn header(size: u64, mode: u32) -> tar::Header {

@@ -1,7 +1,6 @@
 //! Layer blobs: made once for each folder and options, in one pass, and remembered in the store.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use layercake_cache::{ContentId, ContentKey, Digest, Digester, KeyHasher, Store};
 use serde::{Deserialize, Serialize};
@@ -9,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::compress::Compression;
 use super::decompress::Decompressor;
 use super::error::Error;
+use super::plain::Hashed;
 use super::unpack::Layer;
-use super::{tar, unpack};
+use super::{plain, tar, unpack};
 use crate::fault::{Fault, PathError};
-use crate::overlay::Overlay;
 
 /// What a blob depends on besides the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,7 +62,7 @@ impl LayerBlob {
 /// If the folder cannot be read or expressed as a layer, or the blob cannot be written.
 pub fn make(store: &Store, folder: &ContentId, options: Options) -> Result<LayerBlob, Error> {
     once(store, &key(folder, options), &[*folder], options.epoch, || {
-        let pack = |out: &mut dyn Write| tar::write(&store.folder_path(folder), options.epoch, out).map(drop);
+        let pack = |out: &mut dyn Write| plain::archive(store, &[*folder], options.epoch, out).map(drop);
         let blob = write(store, options.compression, pack)?;
         // Times that were clamped are others than the folder's.
         if options.epoch.is_none() {
@@ -85,16 +84,7 @@ pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Re
         key.field(folder.as_bytes());
     }
     once(store, &key.field(&serialized).finish(), folders, options.epoch, || {
-        let mut lowers: Vec<PathBuf> = Vec::new();
-        for folder in folders.iter().rev() {
-            let path = store.folder_path(folder);
-            // One that lies on itself would be refused, and the upper one shows everything that the lower one does.
-            if !lowers.contains(&path) {
-                lowers.push(path);
-            }
-        }
-        let mounted = Overlay { lowers, upper: None }.mount()?;
-        write(store, options.compression, |out| tar::write(&mounted.path().join("."), options.epoch, out).map(drop))
+        write(store, options.compression, |out| plain::archive(store, folders, options.epoch, out).map(drop))
     })
 }
 
@@ -110,11 +100,41 @@ pub fn make_outline(store: &Store, folder: &ContentId) -> Result<LayerBlob, Erro
     })
 }
 
+/// The blob of a layer's folders, lowest first.
+///
+/// # Errors
+/// As [`make`] and [`make_joined`].
+pub fn make_any(store: &Store, folders: &[ContentId], options: Options) -> Result<LayerBlob, Error> {
+    match folders {
+        [folder] => make(store, folder, options),
+        several => make_joined(store, several, options),
+    }
+}
+
+/// A layer that was made here and whose blob nobody has made, as a blob that is compressed so; `None` if it is no such layer.
+///
+/// # Errors
+/// As [`make_any`].
+pub fn made_now(store: &Store, diff_id: &Digest, compression: Compression) -> Result<Option<LayerBlob>, Error> {
+    let Some(Packed { folders, epoch, .. }) = plain::origin(store, diff_id) else { return Ok(None) };
+    let blob = make_any(store, &folders, Options { compression, epoch })?;
+    if blob.diff_id == *diff_id {
+        Ok(Some(blob))
+    } else {
+        Err(Error::DiffId { expected: *diff_id, found: blob.diff_id })
+    }
+}
+
 /// The archive of a layer that is in the store, as a blob that is compressed so.
 ///
 /// # Errors
 /// If the layer's blob is missing or damaged, or the new one cannot be written.
 pub fn compressed_anew(store: &Store, layer: &Layer, compression: Compression) -> Result<LayerBlob, Error> {
+    if !store.has_blob(&layer.blob)
+        && let Some(made) = made_now(store, &layer.diff_id, compression)?
+    {
+        return Ok(made);
+    }
     let options = serde_json::to_vec(&compression).expect("numbers and names are always JSON");
     let mut key = KeyHasher::new("layercake 1 compressed anew");
     once(store, &key.field(layer.blob.as_bytes()).field(&options).finish(), &[], None, || {
@@ -189,22 +209,4 @@ fn write(
     let out = hashed.out.finish().map_err(|error| PathError::new("write", &temporary, error))?;
     let (digest, size) = out.finish()?;
     Ok(LayerBlob { diff_id, digest, size, compression })
-}
-
-/// Hashes the archive on its way into the compressor.
-struct Hashed<W> {
-    digester: Digester,
-    out: W,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.out.write(bytes)?;
-        self.digester.update(&bytes[..length]);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 
+mod blocks;
 mod gzip;
+mod zstd;
 
-use gzip::Gzip;
+use blocks::Blocks;
 
 /// How a layer is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,8 +35,7 @@ pub struct Compressor<W: Write>(Encoder<W>);
 
 enum Encoder<W: Write> {
     None(W),
-    Gzip(Gzip<W>),
-    Zstd(zstd::stream::write::Encoder<'static, W>),
+    Blocks(Blocks<W>),
 }
 
 impl Compression {
@@ -73,27 +74,15 @@ impl Compression {
     /// A compressor that writes to `out`.
     ///
     /// # Errors
-    /// If there is no such level, or if it cannot be made.
+    /// If there is no such level.
     pub fn compressor<W: Write>(self, out: W) -> Result<Compressor<W>, Error> {
-        let failed = |source| Error::Stream {
-            operation: "start the compressor",
-            source,
-            fault: crate::fault::Fault::Environment,
-        };
         self.check()?;
         Ok(Compressor(match self {
             Self::None => Encoder::None(out),
-            Self::Gzip { level } => Encoder::Gzip(Gzip::new(out, level).map_err(failed)?),
-            Self::Zstd { level } => Encoder::Zstd(zstd_encoder(out, level).map_err(failed)?),
+            Self::Gzip { level } => Encoder::Blocks(Blocks::new(out, gzip::compress, level.cast_signed(), gzip::BLOCK)),
+            Self::Zstd { level } => Encoder::Blocks(Blocks::new(out, zstd::compress, level, zstd::block(level))),
         }))
     }
-}
-
-/// Always with workers: without one the bytes are others, and with any number of them they are the same.
-fn zstd_encoder<W: Write>(out: W, level: i32) -> io::Result<zstd::stream::write::Encoder<'static, W>> {
-    let mut encoder = zstd::stream::write::Encoder::new(out, level)?;
-    encoder.multithread(u32::try_from(rayon::current_num_threads()).unwrap_or(1).max(1))?;
-    Ok(encoder)
 }
 
 impl<W: Write> Compressor<W> {
@@ -104,8 +93,7 @@ impl<W: Write> Compressor<W> {
     pub fn finish(self) -> io::Result<W> {
         match self.0 {
             Encoder::None(out) => Ok(out),
-            Encoder::Gzip(gzip) => gzip.finish(),
-            Encoder::Zstd(zstd) => zstd.finish(),
+            Encoder::Blocks(blocks) => blocks.finish(),
         }
     }
 }
@@ -114,8 +102,7 @@ impl<W: Write> Write for Compressor<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Encoder::None(out) => out.write(bytes),
-            Encoder::Gzip(gzip) => gzip.write(bytes),
-            Encoder::Zstd(zstd) => zstd.write(bytes),
+            Encoder::Blocks(blocks) => blocks.write(bytes),
         }
     }
 

@@ -69,9 +69,9 @@ fn everything_comes_back() {
 #[test]
 fn blocks_cost_little() {
     let bytes = sample(4 << 20);
-    let mut whole = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
-    whole.write_all(&bytes).unwrap();
-    let whole = whole.finish().unwrap().len();
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::new(2).unwrap());
+    let mut whole = vec![0; compressor.gzip_compress_bound(bytes.len())];
+    let whole = compressor.gzip_compress(&bytes, &mut whole).unwrap();
     let blocks = compress(Compression::GZIP, &bytes, 1 << 16).len();
     assert!(blocks < whole + whole / 200, "{blocks} bytes instead of {whole}");
 }
@@ -79,12 +79,23 @@ fn blocks_cost_little() {
 #[test]
 fn other_tools_accept_and_agree() {
     let bytes = sample(3 << 20);
-    for (program, compression) in [("gzip", Compression::GZIP), ("zstd", Compression::ZSTD)] {
+    let cases: [(&str, &[&str], Compression); 4] = [
+        ("gzip", &["-dc"], Compression::GZIP),
+        ("busybox", &["gunzip", "-c"], Compression::GZIP),
+        (
+            "python3",
+            &["-c", "import gzip, sys; sys.stdout.buffer.write(gzip.open(sys.stdin.buffer).read())"],
+            Compression::GZIP,
+        ),
+        ("zstd", &["-dc"], Compression::ZSTD),
+    ];
+    for (program, arguments, compression) in cases {
         if !has(Need::Program(program)) {
             continue;
         }
         let compressed = compress(compression, &bytes, 1 << 16);
-        let mut child = Command::new(program).arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let writer = std::thread::spawn(move || stdin.write_all(&compressed).unwrap());
         let mut back = Vec::new();
@@ -95,13 +106,32 @@ fn other_tools_accept_and_agree() {
 }
 
 #[test]
-fn gzip_is_one_member_with_a_header_that_says_nothing() {
+fn every_member_has_a_header_that_says_nothing() {
     let compressed = compress(Compression::GZIP, &sample(3 << 20), 1 << 16);
     assert_eq!(compressed[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
-    // A reader of one member reads everything.
+    // A reader of one member reads one block.
     let mut back = Vec::new();
-    flate2::read::GzDecoder::new(compressed.as_slice()).read_to_end(&mut back).unwrap();
-    assert_eq!(back.len(), 3 << 20);
+    flate2::bufread::GzDecoder::new(compressed.as_slice()).read_to_end(&mut back).unwrap();
+    assert_eq!(back.len(), 1 << 20);
+}
+
+/// What cannot be made smaller grows by next to nothing, and what can be is, wherever in a block it lies.
+#[test]
+fn noise_costs_nothing_and_hides_nothing() {
+    let mut noise = vec![0; 5 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    for compression in ALL {
+        let compressed = compress(compression, &noise, 1 << 16).len();
+        assert!(compressed < noise.len() + noise.len() / 1000, "{compression:?}: {compressed}");
+    }
+    let text = sample(5 << 20);
+    let mixed: Vec<u8> = noise.chunks(300_000).zip(text.chunks(300_000)).flat_map(|(a, b)| [a, b].concat()).collect();
+    let apart = compress(Compression::GZIP, &text, 1 << 16).len() + noise.len();
+    let together = compress(Compression::GZIP, &mixed, 1 << 16);
+    assert!(together.len() < apart + apart / 50, "{} bytes instead of {apart}", together.len());
+    let mut back = Vec::new();
+    Decompressor::new(together.as_slice()).unwrap().read_to_end(&mut back).unwrap();
+    assert!(back == mixed);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use layercake_compiler::platform::Platform;
 use layercake_executor::assemble::index::index;
-use layercake_executor::assemble::{Assembled, Assembly, BaseLayers, assemble};
+use layercake_executor::assemble::{Assembled, Assembly, BaseLayers, Layers, assemble};
 use layercake_executor::build::site::Site;
 use layercake_executor::engine::{Engine, Platforms};
 use layercake_executor::fault::reason;
@@ -46,6 +46,8 @@ pub(super) struct Output {
     /// Whether an archive is one file; else it is a folder.
     tar: bool,
     pub(super) compression: Compression,
+    /// Whether somebody has said how it is compressed.
+    is_asked_for: bool,
     pub(super) base_layers: BaseLayers,
     pub(super) family: Family,
     pub(super) times: Times,
@@ -142,6 +144,7 @@ impl Output {
             push: false,
             tar: true,
             compression: Compression::GZIP,
+            is_asked_for: false,
             base_layers: BaseLayers::Kept,
             family: Family::Oci,
             times: Times::Clamped,
@@ -164,6 +167,18 @@ impl Output {
     /// How new layers are packed in builds with this time.
     pub(super) fn packing(&self, epoch: Option<i64>) -> Options {
         Options { compression: self.compression, epoch: epoch.filter(|_| self.times != Times::Kept) }
+    }
+
+    /// What new layers become. Those of an image that stays on this machine stay plain: nobody may ever want them compressed. A
+    /// cache that travels is of compressed layers, and so is an image that is to be the same wherever it is built with one.
+    fn layers(&self, arguments: &Build, epoch: Option<i64>) -> Layers {
+        let packing = self.packing(epoch);
+        let stays = matches!(self.kind, Kind::Image | Kind::Load(_)) && !self.push && !self.is_asked_for;
+        if stays && arguments.inputs.cache_from.is_empty() && arguments.inputs.cache_to.is_empty() {
+            Layers::Plain { epoch: packing.epoch }
+        } else {
+            Layers::Packed(packing)
+        }
     }
 
     /// Refuses what cannot be put there: an index where there is place for one image only.
@@ -212,7 +227,7 @@ impl Output {
                 site.fetch_layers(member.tree()).map_err(|error| broken(&error))?;
             }
             let assembly = Assembly {
-                layers: self.packing(site.epoch),
+                layers: self.layers(arguments, site.epoch),
                 base_layers: self.base_layers,
                 family: self.family,
                 epoch: site.epoch,

@@ -7,6 +7,7 @@ use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
 use super::{Dependence, Options, Skipped, unpack};
 use crate::layer::Contents;
 use crate::layer::error::Error;
+use crate::layer::plain;
 
 /// A layer of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +55,7 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
     if let Some(found) = find(store, layer, below) {
         return Ok(found);
     }
+    plain::keep(store, &layer.blob)?;
     let blob = store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })?;
     let scratch = store.scratch()?;
     let folder = scratch.folder_apart()?;
@@ -118,12 +120,12 @@ fn claim(layer: &Layer, below: Below<'_>) -> ContentKey {
     KeyHasher::new("layercake 1 unpack").field(id(layer, below.diff_ids).as_bytes()).finish()
 }
 
-/// Under which names the store may have the folder of the layer at this place, and the note which one that is.
+/// Under which names the store may have the folder of the layer at this place, and the notes which one that is.
 pub(crate) fn places(diff_ids: &[Digest], at: usize) -> Vec<String> {
     let (below, diff_id) = (&diff_ids[..at], diff_ids[at]);
     // The blob does not matter to what it unpacks to.
     let layer = |contents| Layer { diff_id, blob: diff_id, contents };
     let ids = [Contents::All, Contents::Outline].map(layer).into_iter();
     let ids = ids.flat_map(|layer| [id(&layer, &[]).to_string(), id(&layer, below).to_string()]);
-    ids.chain([origin_key(&diff_id).to_string()]).collect()
+    ids.chain([origin_key(&diff_id).to_string(), plain::origin_key(&diff_id).to_string()]).collect()
 }

@@ -9,6 +9,7 @@ use layercake_cache::{Digest, Store};
 
 use super::layer::{Below, Layer, Unpacked, ensure, find};
 use crate::layer::error::Error;
+use crate::layer::plain;
 
 /// The folders of all layers of an image, bottom first. `fetch` brings a blob into the store that is not there yet; it
 /// and the unpacking run on at most `jobs` threads. A layer that depends on those below waits for them.
@@ -63,7 +64,7 @@ fn one<E: From<Error>>(
     if let Some(found) = find(store, layer, below) {
         return Ok(found);
     }
-    if !store.has_blob(&layer.blob) {
+    if !plain::is_at_hand(store, &layer.blob) {
         fetch(&layer.blob)?;
     }
     Ok(ensure(store, layer, below)?)

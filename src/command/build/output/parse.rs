@@ -53,6 +53,7 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
             "push" => output.push = truth()?,
             "tar" => output.tar = truth()?,
             "compression" => {
+                output.is_asked_for = true;
                 output.compression = match value {
                     "gzip" => Compression::GZIP,
                     "zstd" => Compression::ZSTD,
@@ -64,9 +65,11 @@ pub(super) fn output(text: &str) -> Result<Output, Failure> {
                 };
             }
             "compression-level" => {
+                output.is_asked_for = true;
                 level = Some(value.parse::<u32>().map_err(|_| wrong(&format!("`{value}` is no level")))?);
             }
             "force-compression" => {
+                output.is_asked_for = true;
                 output.base_layers = if truth()? { BaseLayers::Compressed } else { BaseLayers::Kept };
             }
             "oci-mediatypes" => output.family = if truth()? { Family::Oci } else { Family::Docker },

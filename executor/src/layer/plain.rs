@@ -1,0 +1,143 @@
+//! Plain layers: archives that nobody has compressed or written. The store knows their digest and length, and the folders that
+//! they are made of, and makes them again when somebody wants the bytes.
+//!
+//! That is what the layers of an image are that was built and goes nowhere yet: an image needs its diff ids, and those cost one
+//! pass of reading and hashing.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use layercake_cache::{ContentId, ContentKey, Digest, Digester, KeyHasher, Store};
+
+use super::blob::{LayerBlob, Packed};
+use super::compress::Compression;
+use super::error::Error;
+use super::{tar, unpack};
+use crate::fault::Fault;
+use crate::overlay::Overlay;
+
+/// What the archive of these folders, lowest first, will be: found out once.
+///
+/// # Errors
+/// If a folder cannot be read or expressed as a layer, or several cannot be mounted.
+pub fn describe(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Result<LayerBlob, Error> {
+    let key = key(folders, epoch);
+    if let Some(packed) = remembered(store, &key)? {
+        return Ok(packed.blob);
+    }
+    let _claim = store.claim(&key)?;
+    if let Some(packed) = remembered(store, &key)? {
+        return Ok(packed.blob);
+    }
+    let (diff_id, size) = archive(store, folders, epoch, Digester::default())?.finish();
+    let blob = LayerBlob { diff_id, digest: diff_id, size, compression: Compression::None };
+    let packed = Packed { blob, folders: folders.to_vec(), epoch };
+    let record = serde_json::to_vec(&packed).expect("digests, numbers and names are always JSON");
+    store.put_record(&origin_key(&diff_id), &record)?;
+    if let ([folder], None) = (folders, epoch) {
+        unpack::made_of(store, &diff_id, folder)?;
+    }
+    store.put_record(&key, &record)?;
+    Ok(blob)
+}
+
+/// Writes the archive of these folders, lowest first: what lies in any of them, and the upper one's where several have it. None of
+/// them hides anything that lies below it.
+///
+/// # Errors
+/// As [`describe`], and if `out` fails.
+pub(super) fn archive<W: Write>(store: &Store, folders: &[ContentId], epoch: Option<i64>, out: W) -> Result<W, Error> {
+    if let [folder] = folders {
+        return tar::write(&store.folder_path(folder), epoch, out);
+    }
+    let mut lowers: Vec<PathBuf> = Vec::new();
+    for folder in folders.iter().rev() {
+        let path = store.folder_path(folder);
+        // One that lies on itself would be refused, and the upper one shows everything that the lower one does.
+        if !lowers.contains(&path) {
+            lowers.push(path);
+        }
+    }
+    let mounted = Overlay { lowers, upper: None }.mount()?;
+    tar::write(&mounted.path().join("."), epoch, out)
+}
+
+/// What a layer was made of here, if its folders are still there.
+pub(super) fn origin(store: &Store, diff_id: &Digest) -> Option<Packed> {
+    let record = store.record(&origin_key(diff_id)).ok()??;
+    let packed: Packed = serde_json::from_slice(&record).ok()?;
+    packed.folders.iter().all(|folder| store.has_folder(folder)).then_some(packed)
+}
+
+/// Whether the store has a blob, or what it takes to make it.
+#[must_use]
+pub fn is_at_hand(store: &Store, digest: &Digest) -> bool {
+    store.has_blob(digest) || origin(store, digest).is_some()
+}
+
+/// Writes the blob of a layer: the one that is in the store, or the archive of its folders.
+///
+/// # Errors
+/// If there is neither, if it is not what its digest says, or if it cannot be written.
+pub fn write(store: &Store, digest: &Digest, out: &mut dyn Write) -> Result<(), Error> {
+    if let Some(mut blob) = store.open_blob(digest)? {
+        let failed = |source| Error::Stream { operation: "write the layer", source, fault: Fault::Environment };
+        return io::copy(&mut blob, out).map(drop).map_err(failed);
+    }
+    let packed = origin(store, digest).ok_or(Error::Missing { digest: *digest })?;
+    let hashed = Hashed { digester: Digester::default(), out };
+    let (found, _) = archive(store, &packed.folders, packed.epoch, hashed)?.digester.finish();
+    if found == *digest { Ok(()) } else { Err(Error::DiffId { expected: *digest, found }) }
+}
+
+/// Puts the archive of a layer into the store, for those who want a file.
+///
+/// # Errors
+/// As [`write`].
+pub fn keep(store: &Store, digest: &Digest) -> Result<(), Error> {
+    if !store.has_blob(digest) {
+        let mut blob = store.blob_writer()?;
+        write(store, digest, &mut blob)?;
+        blob.finish_as(digest, None)?;
+    }
+    Ok(())
+}
+
+/// Under which name the store notes what a layer was made of.
+pub(super) fn origin_key(diff_id: &Digest) -> ContentKey {
+    KeyHasher::new("layercake 1 folders of a layer").field(diff_id.as_bytes()).finish()
+}
+
+fn key(folders: &[ContentId], epoch: Option<i64>) -> ContentKey {
+    let mut key = KeyHasher::new("layercake 1 plain layer");
+    for folder in folders {
+        key.field(folder.as_bytes());
+    }
+    let epoch = serde_json::to_vec(&epoch).expect("a number is always JSON");
+    key.field(&epoch).finish()
+}
+
+/// What was found out before, if it can be found by its diff id too.
+fn remembered(store: &Store, key: &ContentKey) -> Result<Option<Packed>, Error> {
+    let record = store.record(key)?;
+    let packed = record.and_then(|record| serde_json::from_slice::<Packed>(&record).ok());
+    Ok(packed.filter(|packed| origin(store, &packed.blob.diff_id).is_some()))
+}
+
+/// Hashes an archive on its way.
+pub(super) struct Hashed<W> {
+    pub(super) digester: Digester,
+    pub(super) out: W,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.out.write(bytes)?;
+        self.digester.update(&bytes[..length]);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
