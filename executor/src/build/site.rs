@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::event::Listener;
-use super::folders::{Fetch, fetch_layer, folders};
+use super::folders::{AT_ONCE, Fetch, fetch_layer, folders};
 use super::product::Product;
 use super::tree::Tree;
 use crate::agent::Agent;
@@ -25,6 +25,7 @@ use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
 use crate::layer::Contents;
 use crate::registry::client::Client;
+use crate::registry::parallel::each;
 use crate::remote::caches::Caches;
 use crate::root::Root;
 use crate::sandbox::{Host, Limit, Mount};
@@ -235,8 +236,8 @@ impl Site<'_> {
     /// # Errors
     /// If one cannot be had.
     pub fn fetch_layers(&self, tree: &Tree) -> Result<(), Error> {
-        let absent = tree.image_layers().filter(|layer| !self.store.has_blob(&layer.blob.digest));
-        absent.into_iter().try_for_each(|layer| fetch_layer(layer, self.fetch, self.listener))
+        let absent = tree.image_layers().filter(|layer| !self.store.has_blob(&layer.blob.digest)).collect::<Vec<_>>();
+        Ok(each(&absent, AT_ONCE, |layer, _| fetch_layer(layer, self.fetch, self.listener))?)
     }
 
     /// Brings the layers of an image that was assembled of such a tree into the store, wherever they are.
