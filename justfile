@@ -28,9 +28,23 @@ fuzz MINUTES="5":
             -rss_limit_mb=2048 -timeout=10 -max_total_time=$(({{MINUTES}} * 60)) || exit; \
     done
 
-# Measures the compiler; `docs/performance.md` says what the figures mean.
+# Measures the parts, with criterion; `docs/performance.md` says what the figures mean.
 bench *ARGS:
-    cargo bench -p layercake-compiler --bench compiler -- {{ARGS}}
+    cargo bench --workspace --benches -- {{ARGS}}
+
+# Measures the whole beside other builders, as root, with the runner in the folder RUNNER (`peers.sh` starts the others, `bench.py`
+# measures), and holds it against the table that is kept; `benches/side-by-side.py --keep` keeps the new one.
+bench-whole RUNNER *ARGS:
+    cargo build --release
+    {{RUNNER}}/peers.sh up
+    {{RUNNER}}/bench.py --layercake target/release/layercake --json target/side-by-side.json {{ARGS}}
+    {{RUNNER}}/peers.sh down
+    benches/side-by-side.py target/side-by-side.json
+
+# Counts instructions and system calls of fixed work, and holds them against `benches/instructions.toml`; `--keep` renews that.
+instructions *ARGS:
+    cargo build --release
+    benches/instructions.py {{ARGS}}
 
 # Tries the laws of builds on NUMBER generated Dockerfiles; CI tries 300.
 laws NUMBER="5000":

@@ -1,8 +1,9 @@
 //! Names: values that change, on shelves. The only part of a store that is not forever.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::error::{At, Error};
 use crate::id::to_hex;
@@ -25,16 +26,22 @@ impl Store {
 
     /// When `name` on `shelf` got its value; `None` if it has none.
     #[must_use]
-    pub fn named_at(&self, shelf: &str, name: &str) -> Option<std::time::SystemTime> {
+    pub fn named_at(&self, shelf: &str, name: &str) -> Option<SystemTime> {
         fs::metadata(self.name_path(shelf, name)).and_then(|found| found.modified()).ok()
     }
 
-    /// Gives `name` on `shelf` a value, in place of an earlier one.
+    /// Gives `name` on `shelf` a value, in place of an earlier one. The same value is not written again: it is as if it were
+    /// new, but replacing a file waits for the disk.
     ///
     /// # Errors
     /// If it cannot be written; the earlier value then stays.
     pub fn put_named(&self, shelf: &str, name: &str, value: &[u8]) -> Result<(), Error> {
-        publish::bytes(value, &self.temporary()?, &self.name_path(shelf, name))
+        let path = self.name_path(shelf, name);
+        let renew = || File::open(&path)?.set_modified(SystemTime::now());
+        if fs::read(&path).is_ok_and(|known| known == value) && renew().is_ok() {
+            return Ok(());
+        }
+        publish::bytes(value, &self.temporary()?, &path)
     }
 
     /// Forgets `name`; says whether it was there.

@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -19,11 +21,20 @@ pub(crate) struct Session {
     all: PathBuf,
     own: OnceLock<(PathBuf, File)>,
     next: AtomicU64,
+    sweeper: Arc<Sweeper>,
 }
 
-/// A folder for unfinished work. What is still in it when it is dropped is deleted.
+/// A folder for unfinished work. What is still in it when it is dropped is deleted, at the latest when the store is dropped:
+/// nobody waits for a disk that is slow to forget.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub struct Scratch {
+    path: PathBuf,
+    sweeper: Arc<Sweeper>,
+}
+
+/// Deletes in a thread of its own, which is there from the first folder on.
+#[derive(Debug, Default)]
+struct Sweeper(Mutex<Option<(Sender<PathBuf>, JoinHandle<()>)>>);
 
 impl Session {
     /// Drops what dead processes left in `all`.
@@ -33,13 +44,13 @@ impl Session {
             Err(error) if error.kind() == ErrorKind::NotFound => (),
             Err(error) => return Err(error).at("list", all),
         }
-        Ok(Self { all: all.to_owned(), own: OnceLock::new(), next: AtomicU64::new(0) })
+        Ok(Self { all: all.to_owned(), own: OnceLock::new(), next: AtomicU64::new(0), sweeper: Arc::default() })
     }
 
     pub(crate) fn folder(&self) -> Result<Scratch, Error> {
         let path = self.path()?;
         fs::DirBuilder::new().mode(0o700).create(&path).at("create the folder", &path)?;
-        Ok(Scratch(path))
+        Ok(Scratch { path, sweeper: Arc::clone(&self.sweeper) })
     }
 
     /// A path that nobody else uses.
@@ -74,6 +85,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.sweeper.finish();
         if let Some((path, _)) = self.own.get() {
             remove(path);
         }
@@ -84,7 +96,7 @@ impl Scratch {
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Makes a folder in it for a great many files: where they can be made quickly, if the file system lets choose.
@@ -92,13 +104,39 @@ impl Scratch {
     /// # Errors
     /// If it cannot be made.
     pub fn folder_apart(&self) -> Result<PathBuf, Error> {
-        apart::make(&self.0, 0o755, unique)
+        apart::make(&self.path, 0o755, unique)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        remove(&self.0);
+        self.sweeper.delete(std::mem::take(&mut self.path));
+    }
+}
+
+impl Sweeper {
+    fn delete(&self, path: PathBuf) {
+        let mut thread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_none() {
+            let (sender, paths) = mpsc::channel::<PathBuf>();
+            let sweep = move || paths.iter().for_each(|path| remove(&path));
+            *thread =
+                thread::Builder::new().name("sweeper".to_owned()).spawn(sweep).ok().map(|handle| (sender, handle));
+        }
+        match &*thread {
+            // The thread ends with this sender and not before.
+            Some((sender, _)) => drop(sender.send(path)),
+            None => remove(&path),
+        }
+    }
+
+    /// Waits until all that is to be deleted has been.
+    fn finish(&self) {
+        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((sender, thread)) = thread {
+            drop(sender);
+            let _ = thread.join();
+        }
     }
 }
 

@@ -219,6 +219,22 @@ fn names_change_and_are_forgotten() {
 }
 
 #[test]
+fn a_name_that_keeps_its_value_is_as_good_as_new() {
+    use std::os::unix::fs::MetadataExt;
+    let (_folder, store) = store();
+    store.put_named("images", "a", b"1").unwrap();
+    let path = fs::read_dir(store.root().join("names/images")).unwrap().next().unwrap().unwrap().path();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    fs::File::open(&path).unwrap().set_modified(long_ago).unwrap();
+    let inode = fs::metadata(&path).unwrap().ino();
+    store.put_named("images", "a", b"1").unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "it was not written");
+    assert!(store.named_at("images", "a").unwrap() > long_ago);
+    store.put_named("images", "a", b"12").unwrap();
+    assert_eq!(store.named("images", "a").unwrap().unwrap(), b"12");
+}
+
+#[test]
 fn unfinished_work_disappears() {
     let (folder, store) = store();
     let scratch = store.scratch().unwrap();

@@ -6,6 +6,10 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Glob {
     tokens: Vec<Token>,
+    /// What every match begins with.
+    prefix: String,
+    /// What every match ends with.
+    suffix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,16 +68,27 @@ impl Glob {
             is_first = false;
         }
         // `**name`, with nothing else in it, means what ends in `name`; this is how moby/patternmatcher reads it.
-        let is_plain = |token: &Token| matches!(token, Token::Literal(_));
-        if begins_deep && tokens.len() > 1 && tokens[1..].iter().all(is_plain) {
+        if begins_deep && tokens.len() > 1 && is_plain(&tokens[1..]) {
             tokens[0] = Token::Anything;
         }
-        Ok(Self { tokens })
+        let literal = |token: &Token| if let Token::Literal(character) = token { Some(*character) } else { None };
+        let prefix = tokens.iter().map_while(literal).collect();
+        let suffix: Vec<char> = tokens.iter().rev().map_while(literal).collect();
+        Ok(Self { prefix, suffix: suffix.into_iter().rev().collect(), tokens })
     }
 
     /// Whether the whole path matches.
     pub(crate) fn matches(&self, path: &str) -> bool {
-        self.run(path).is_some_and(|states| states[self.tokens.len()].at)
+        // Nearly all paths differ from nearly all patterns at one end, and nearly all patterns are one of these.
+        let (Some(_), Some(above)) = (path.strip_prefix(&self.prefix), path.strip_suffix(&self.suffix)) else {
+            return false;
+        };
+        match self.tokens.as_slice() {
+            [Token::Folders, rest @ ..] if is_plain(rest) => above.is_empty() || above.ends_with('/'),
+            [Token::Anything, rest @ ..] if is_plain(rest) => true,
+            tokens if is_plain(tokens) => above.is_empty(),
+            tokens => self.run(path).is_some_and(|states| states[tokens.len()].at),
+        }
     }
 
     /// Whether anything that begins with this text may match.
@@ -142,6 +157,11 @@ impl Glob {
     }
 }
 
+/// Whether there is nothing in it that stands for something else.
+fn is_plain(tokens: &[Token]) -> bool {
+    tokens.iter().all(|token| matches!(token, Token::Literal(_)))
+}
+
 /// Whether a place in the pattern is reached: before its token, or in the middle of it.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
@@ -168,5 +188,24 @@ fn class_character(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) ->
         Some('\\') => characters.next().ok_or(BadPattern),
         None | Some('-' | ']') => Err(BadPattern),
         Some(character) => Ok(character),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// What is told from the ends of a path, the walk over it would have said too.
+        #[test]
+        fn the_quick_ways_agree_with_the_walk(pattern in "(\\*\\*|\\*\\*/|[ab/]|\\*|\\?|\\[a-b\\]){0,5}", path in "[ab/]{0,6}") {
+            let glob = Glob::parse(&pattern, DoubleStar::Deep).unwrap();
+            let walked = glob.run(&path).is_some_and(|states| states[glob.tokens.len()].at);
+            prop_assert_eq!(glob.matches(&path), walked, "`{}` and `{}`", pattern, path);
+        }
     }
 }

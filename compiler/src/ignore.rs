@@ -115,8 +115,10 @@ impl Ignore {
     /// Whether a path, relative to the root, is excluded.
     #[must_use]
     pub fn excludes(&self, path: &str) -> bool {
+        // What matches a folder matches what is in it, and the last pattern that matches decides.
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        ends.fold(self.root(), |parent, end| self.below(&parent, &path[..end])).excluded
+        let matches = |pattern: &&Pattern| ends.clone().any(|end| pattern.glob.matches(&path[..end]));
+        self.patterns.iter().rev().find(matches).is_some_and(|pattern| pattern.effect == Effect::Exclude)
     }
 
     /// Where a walk begins.

@@ -3,9 +3,12 @@
 mod capture;
 mod error;
 mod node;
+mod summary;
 mod upper;
 mod walk;
 
-pub use capture::{ChangeSet, capture};
+pub use capture::capture;
 pub use error::Error;
+pub use summary::ChangeSet;
+pub(crate) use summary::Summary;
 pub use upper::prepare;

@@ -10,6 +10,7 @@ pub mod cgroup;
 pub mod change;
 pub mod compare;
 pub mod container;
+pub mod draft;
 pub mod emulation;
 pub mod engine;
 pub mod explain;

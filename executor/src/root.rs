@@ -81,36 +81,12 @@ impl Root {
         last: LastLink,
         mut note: impl FnMut(&Path, Option<&Stat>) -> io::Result<()>,
     ) -> io::Result<PathBuf> {
-        let mut rest: Vec<OsString> = components(path);
-        let mut resolved = PathBuf::new();
-        let mut links = 0;
-        while let Some(name) = rest.pop() {
-            if name == ".." {
-                resolved.pop();
-                continue;
-            }
-            let next = resolved.join(&name);
-            let mut is_link = false;
-            if last == LastLink::Follow || !rest.is_empty() {
-                let found = self.stat(&next)?;
-                note(&next, found.as_ref())?;
-                is_link = found.is_some_and(|stat| kind(&stat) == FileType::Symlink);
-            }
-            if !is_link {
-                resolved = next;
-                continue;
-            }
-            links += 1;
-            if links > MOST_LINKS {
-                return Err(Errno::LOOP.into());
-            }
-            let target = self.link_target(&next)?;
-            if target.is_absolute() {
-                resolved = PathBuf::new();
-            }
-            rest.extend(components(&target));
-        }
-        Ok(resolved)
+        resolve(path, last, |path| {
+            let found = self.stat(path)?;
+            note(path, found.as_ref())?;
+            let is_link = found.is_some_and(|stat| kind(&stat) == FileType::Symlink);
+            is_link.then(|| self.link_target(path)).transpose()
+        })
     }
 
     /// What is at a path that [`Root::resolve`] gave; `None` if nothing is.
@@ -181,6 +157,42 @@ impl AsFd for Root {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()
     }
+}
+
+/// The path from a tree's root that `path` means there. `link_target` says where the link leads that is at a path free of links;
+/// `None` if there is no link.
+///
+/// # Errors
+/// If the path leads through too many links, and what `link_target` fails with.
+pub(crate) fn resolve(
+    path: &Path,
+    last: LastLink,
+    mut link_target: impl FnMut(&Path) -> io::Result<Option<PathBuf>>,
+) -> io::Result<PathBuf> {
+    let mut rest: Vec<OsString> = components(path);
+    let mut resolved = PathBuf::new();
+    let mut links = 0;
+    while let Some(name) = rest.pop() {
+        if name == ".." {
+            resolved.pop();
+            continue;
+        }
+        let next = resolved.join(&name);
+        let is_followed = last == LastLink::Follow || !rest.is_empty();
+        let Some(target) = is_followed.then(|| link_target(&next)).transpose()?.flatten() else {
+            resolved = next;
+            continue;
+        };
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(Errno::LOOP.into());
+        }
+        if target.is_absolute() {
+            resolved = PathBuf::new();
+        }
+        rest.extend(components(&target));
+    }
+    Ok(resolved)
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

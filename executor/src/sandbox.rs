@@ -2,12 +2,11 @@
 //!
 //! A process with threads cannot make these namespaces safely by forking, so the sandbox is our own executable started
 //! again: `main` calls [`hook`] before anything else, which recognizes that start and never returns from it. The new
-//! process, the *supervisor*, makes the namespaces, forks the command as process 1 of its own, and tells the
-//! parent how both went. When process 1 ends the kernel kills and reaps whatever it left running.
+//! process, the *supervisor*, serves all commands of the program: it forks each as process 1 of new namespaces, and tells the
+//! parent how it went. When process 1 ends the kernel kills and reaps whatever it left running.
 //!
-//! Nothing outlives the parent: the supervisor asks for its own death with the *thread* that started it, which therefore
-//! has to stay until [`start`] returns; from then on it watches the socket to its parent, which closes with the process.
-//! Process 1 in turn dies with the supervisor.
+//! Nothing outlives the parent: the supervisor watches its socket to the parent, which closes with the process, and kills
+//! what runs. Process 1 in turn dies with the supervisor.
 
 mod capability;
 mod control;
@@ -25,6 +24,7 @@ mod outcome;
 mod place;
 mod process;
 mod seccomp;
+mod service;
 mod skeleton;
 mod spec;
 mod supervisor;

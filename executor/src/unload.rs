@@ -9,6 +9,7 @@ use rustix::fs::FileType;
 use crate::build::error::Error;
 use crate::build::site::Site;
 use crate::build::tree::Tree;
+use crate::draft::Draft;
 use crate::fault::At;
 use crate::layer;
 use crate::op::copy::source::Source;
@@ -59,10 +60,11 @@ pub fn folder(tree: &Tree, site: &Site<'_>, epoch: Option<i64>, folder: &Path) -
     let mounted = Overlay { lowers: site.folders(tree)?, upper: None }.mount()?;
     let (from, to) = (Root::of(&mounted)?, Root::open(folder)?);
     let everything = |_: &Path, _: FileType| Verdict::Take;
-    let source = Source { root: &from, filter: &everything };
-    let mut writer = Writer::new(&to, Owner::Set { uid: 0, gid: 0 }, None).no_later_than(epoch);
-    for selected in source.select("/")? {
-        writer.copy(&source, &selected, "/")?;
+    let layers = [folder.to_owned()];
+    let mut draft = Draft::on(&layers)?;
+    let mut writer = Writer::new(&mut draft, Owner::Set { uid: 0, gid: 0 }, None).no_later_than(epoch);
+    for selected in (Source { root: &from, filter: &everything }).select("/")? {
+        writer.copy(&from, &everything, &selected, "/")?;
     }
-    Ok(())
+    Ok(draft.write_onto(&to)?)
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use layercake_cache::ContentId;
 use layercake_executor::change::capture;
+use layercake_executor::draft::{Draft, WriteError};
 use layercake_executor::op::copy::mode::ModeChange;
-use layercake_executor::op::copy::source::{SelectError, Source};
-use layercake_executor::op::copy::write::{Owner, WriteError, Writer};
+use layercake_executor::op::copy::source::{SelectError, Selected, Source};
+use layercake_executor::op::copy::write::{Owner, Writer};
 use layercake_executor::root::Root;
 use layercake_executor::select::{self, Owners, Verdict};
 use proptest::prelude::*;
@@ -69,13 +70,27 @@ fn copy_filtered(
     destination: &str,
     filter: &(dyn Fn(&Path, FileType) -> Verdict + Sync),
 ) -> Result<(), String> {
-    let (from, to) = (Root::open(from).unwrap(), Root::open(to).unwrap());
-    let source = Source { root: &from, filter };
-    let mut writer = Writer::new(&to, mine(), None);
-    for selected in source.select(pattern).map_err(|error| error.to_string())? {
-        writer.copy(&source, &selected, destination).map_err(|error| error.to_string())?;
+    let root = Root::open(from).unwrap();
+    let source = Source { root: &root, filter };
+    let selected = source.select(pattern).map_err(|error| error.to_string())?;
+    write(&source, &selected, to, destination, None).map_err(|error| error.to_string())
+}
+
+/// Copies what was selected to `destination` in the folder `to`.
+fn write(
+    source: &Source<'_>,
+    selected: &[Selected],
+    to: &Path,
+    destination: &str,
+    mode: Option<&ModeChange>,
+) -> Result<(), WriteError> {
+    let layers = [to.to_owned()];
+    let mut draft = Draft::on(&layers)?;
+    let mut writer = Writer::new(&mut draft, mine(), mode);
+    for selected in selected {
+        writer.copy(source.root, source.filter, selected, destination)?;
     }
-    Ok(())
+    draft.write_onto(&Root::open(to).unwrap())
 }
 
 #[track_caller]
@@ -148,11 +163,11 @@ fn neither_replaces_a_folder_a_file_nor_a_file_a_folder() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     plant(from.path(), &["dir/sub/x", "file", "top/sub"]);
     plant(to.path(), &["d/sub=a file", "taken=a file", "e/sub/"]);
-    let (from_root, to_root) = (Root::open(from.path()).unwrap(), Root::open(to.path()).unwrap());
+    let from_root = Root::open(from.path()).unwrap();
     let source = Source { root: &from_root, filter: &everything };
     let fail = |pattern: &str, destination: &str| {
         let selected = source.select(pattern).unwrap();
-        Writer::new(&to_root, mine(), None).copy(&source, &selected[0], destination).unwrap_err()
+        write(&source, &selected, to.path(), destination, None).unwrap_err()
     };
     assert!(matches!(fail("dir", "/d"), WriteError::FolderOverFile(path) if path == Path::new("d/sub")));
     assert!(matches!(fail("dir", "/taken"), WriteError::FolderOverFile(path) if path == Path::new("taken")));
@@ -235,11 +250,11 @@ fn holes_stay_holes() {
 fn a_mode_is_for_all_that_is_written() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     plant(from.path(), &["d/a", "d/sub/b"]);
-    let (from_root, to_root) = (Root::open(from.path()).unwrap(), Root::open(to.path()).unwrap());
+    let from_root = Root::open(from.path()).unwrap();
     let source = Source { root: &from_root, filter: &everything };
     let mode = ModeChange::parse("750").unwrap();
     let selected = source.select("d").unwrap();
-    Writer::new(&to_root, mine(), Some(&mode)).copy(&source, &selected[0], "/new/to").unwrap();
+    write(&source, &selected, to.path(), "/new/to", Some(&mode)).unwrap();
     for name in ["new", "new/to", "new/to/a", "new/to/sub", "new/to/sub/b"] {
         assert_eq!(fs::metadata(to.path().join(name)).unwrap().mode() & 0o7777, 0o750, "{name}");
     }

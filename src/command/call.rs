@@ -2,9 +2,6 @@
 
 use std::fmt::Write;
 
-use layercake_compiler::subrequest::{Argument, Credential, Outline, OutlineOutcome, Targets, outline, targets};
-use serde::Serialize;
-
 use super::check;
 use super::inputs::{Fetching, Inputs, Resolver, project};
 use crate::arguments::build::CheckFormat;
@@ -13,6 +10,7 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::paint::Paint;
 use crate::terminal::{output, table};
+use layercake_compiler::subrequest::{Argument, Credential, Outline, OutlineOutcome, Targets, outline, targets};
 
 /// Answers a question: `check`, `targets` or `outline`, with `,format=json` or `,format=text`.
 ///
@@ -37,11 +35,11 @@ pub fn run(question: &str, arguments: &arguments::Inputs, paint: Paint) -> Resul
             let settings = Settings::read(project(arguments))?;
             let inputs = Inputs::read(arguments, &Fetching::new(&settings, paint))?;
             let targets = targets(&inputs.parsed).map_err(|diagnostics| inputs.refused(&diagnostics, paint))?;
-            if is_json { json(&targets) } else { output::result(&targets_table(&targets)) }
+            if is_json { output::json(&targets) } else { output::result(&targets_table(&targets)) }
         }
         "outline" => {
             let outline = ask_outline(arguments, paint)?;
-            if is_json { json(&outline) } else { output::result(&outline_tables(&outline)) }
+            if is_json { output::json(&outline) } else { output::result(&outline_tables(&outline)) }
         }
         other => Err(Failure::input(format!("there is no question `{other}` to `--call`"))
             .help("ask for `check`, `targets` or `outline`")),
@@ -59,10 +57,6 @@ fn ask_outline(arguments: &arguments::Inputs, paint: Paint) -> Result<Outline, F
             Err(diagnostics) => Ok(Err(diagnostics)),
         })?;
     answer.map_err(|diagnostics| inputs.refused(&diagnostics, paint))
-}
-
-fn json(answer: &impl Serialize) -> Result<(), Failure> {
-    output::line(&serde_json::to_string_pretty(answer).expect("an answer has only text keys"))
 }
 
 fn targets_table(targets: &Targets) -> String {

@@ -56,11 +56,11 @@ pub fn run(arguments: &Compile, paint: Paint) -> Result<(), Failure> {
         (Emit::Ast, _) => emit(arguments, &inputs.parsed.ast, || inputs.parsed.ast.to_text(&inputs.parsed.source)),
         (Emit::Program, _) => {
             let programs: Vec<_> = compilations.iter().map(|one| &one.program).collect();
-            emit(arguments, &one_or_all(&programs), || texts(&programs))
+            emit(arguments, &OneOrAll::of(&programs), || texts(&programs))
         }
         (Emit::Graph, _) => {
             let graphs: Vec<_> = compilations.iter().map(|one| lower(&one.program)).collect();
-            emit(arguments, &one_or_all(&graphs), || texts(&graphs))
+            emit(arguments, &OneOrAll::of(&graphs), || texts(&graphs))
         }
         (Emit::Plan, Some(path)) => {
             let text = texts(&compilations.iter().map(|one| &one.plan).collect::<Vec<_>>());
@@ -90,12 +90,8 @@ fn print(
             plans.iter().map(|(one, predicted)| Ok(text(&one.plan, *predicted, paint))),
         )?),
         PlanFormat::Json => {
-            let described = |(one, predicted): &(&Compilation, Option<&Predicted>)| {
-                let mut plan = value(&one.plan, *predicted);
-                plan["diagnostics"] = json!(super::check::list(&one.warnings, &inputs.parsed.source));
-                plan
-            };
-            output::line(&pretty(&one_or_all(&plans.iter().map(described).collect::<Vec<_>>())))
+            let documents: Vec<_> = plans.iter().map(|(one, predicted)| document(one, *predicted, inputs)).collect();
+            output::json(&OneOrAll::of(&documents))
         }
         PlanFormat::Toml => {
             let values: Vec<Value> = plans.iter().map(|(one, predicted)| value(&one.plan, *predicted)).collect();
@@ -119,6 +115,30 @@ fn print(
     }
 }
 
+/// A plan for programs to read.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    plan: Described<'a>,
+    diagnostics: Vec<Value>,
+}
+
+/// The plan itself, which may be large; or what it was expanded to.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Described<'a> {
+    Plan(&'a Plan),
+    Predicted(Value),
+}
+
+fn document<'a>(compilation: &'a Compilation, predicted: Option<&Predicted>, inputs: &Inputs) -> Document<'a> {
+    let plan = &compilation.plan;
+    Document {
+        plan: if predicted.is_some() { Described::Predicted(value(plan, predicted)) } else { Described::Plan(plan) },
+        diagnostics: super::check::list(&compilation.warnings, &inputs.parsed.source),
+    }
+}
+
 fn text(plan: &Plan, predicted: Option<&Predicted>, paint: Paint) -> String {
     let Some(predicted) = predicted else { return plan.to_string() };
     let misses = predicted.misses(paint.on_standard_output());
@@ -133,9 +153,17 @@ fn value(plan: &Plan, predicted: Option<&Predicted>) -> Value {
 }
 
 /// What is printed of one platform stands for itself; of several, in a list.
-fn one_or_all<T: Serialize>(all: &[T]) -> Value {
-    let value = if let [only] = all { serde_json::to_value(only) } else { serde_json::to_value(all) };
-    value.expect("it has only text keys")
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OneOrAll<'a, T> {
+    One(&'a T),
+    All(&'a [T]),
+}
+
+impl<'a, T> OneOrAll<'a, T> {
+    fn of(all: &'a [T]) -> Self {
+        if let [only] = all { Self::One(only) } else { Self::All(all) }
+    }
 }
 
 fn texts(all: &[impl ToString]) -> String {
@@ -148,13 +176,9 @@ fn one_after_the_other(texts: impl Iterator<Item = Result<String, Failure>>) -> 
 /// Prints what is no plan.
 fn emit(arguments: &Compile, what: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
     match arguments.format {
-        PlanFormat::Json => output::line(&pretty(what)),
+        PlanFormat::Json => output::json(what),
         _ => output::result(&text()),
     }
-}
-
-fn pretty(what: &impl Serialize) -> String {
-    serde_json::to_string_pretty(what).expect("it has only text keys")
 }
 
 /// What a pass does, in a sentence and in a difference.

@@ -9,6 +9,7 @@ use layercake_executor::build::event::Event;
 use layercake_executor::build::folders::folders;
 use layercake_executor::build::tree::Tree;
 use layercake_executor::container::{self, Container, Port, Streams};
+use layercake_executor::draft::Draft;
 use layercake_executor::emulation;
 use layercake_executor::fault::At;
 use layercake_executor::image::local::{Images, LocalImage};
@@ -19,7 +20,6 @@ use layercake_executor::overlay::{Overlay, Upper};
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::remote::caches::Caches;
-use layercake_executor::root::Root;
 use layercake_executor::sandbox::{Access, Mount, MountKind, Network, Spec};
 use layercake_executor::{change, namespace};
 
@@ -111,13 +111,12 @@ fn writable(store: &Store, below: Vec<PathBuf>, workdir: &str) -> Result<(Overla
         fs::create_dir(folder).at("create the folder", folder).map_err(|error| failed(&error))?;
     }
     change::prepare(&upper, &below).map_err(|error| failed(&error))?;
-    let overlay = Overlay { lowers: below, upper: Some(Upper { upper, work }) };
     if workdir != "/" {
-        let mounted = overlay.mount().map_err(|error| Failure::new(error.fault(), error))?;
-        let root = Root::of(&mounted).map_err(|error| failed(&error))?;
-        Writer::new(&root, Owner::Set { uid: 0, gid: 0 }, None).folder_at(workdir).map_err(Failure::input)?;
+        let mut draft = Draft::on(&below).map_err(|error| failed(&error))?;
+        Writer::new(&mut draft, Owner::Set { uid: 0, gid: 0 }, None).folder_at(workdir).map_err(Failure::input)?;
+        draft.write_upper(&upper).map_err(|error| failed(&error))?;
     }
-    Ok((overlay, scratch))
+    Ok((Overlay { lowers: below, upper: Some(Upper { upper, work }) }, scratch))
 }
 
 /// The command: as docker, an entry point of one's own makes the image's command void.

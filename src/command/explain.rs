@@ -45,7 +45,7 @@ pub fn run(arguments: &Explain, paint: Paint) -> Result<(), Failure> {
         ExplainFormat::Text => output::result(&texts.join("\n")),
         ExplainFormat::Json => {
             let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-            output::line(&serde_json::to_string_pretty(&value).expect("a value is always JSON"))
+            output::json(&value)
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The two streams. A reader that goes away ends the program quietly, as it does every Unix tool.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
 
 use crate::failure::Failure;
 
@@ -10,11 +12,24 @@ use crate::failure::Failure;
 /// If it cannot be written; silently so if the reader is gone.
 pub fn result(text: &str) -> Result<(), Failure> {
     let mut stream = io::stdout().lock();
-    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
-        Ok(()) => Ok(()),
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(|error| failed(&error))
+}
+
+/// Writes a result as JSON, piece by piece: it may be large. Its keys are texts.
+///
+/// # Errors
+/// As [`result`].
+pub fn json(what: &impl Serialize) -> Result<(), Failure> {
+    let mut stream = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut stream, what).map_err(io::Error::from);
+    written.and_then(|()| stream.write_all(b"\n")).and_then(|()| stream.flush()).map_err(|error| failed(&error))
+}
+
+fn failed(error: &io::Error) -> Failure {
+    match error.kind() {
         // What a shell reports for a program that SIGPIPE ended.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(141)),
-        Err(error) => Err(Failure::environment(format!("cannot write to standard output: {error}"))),
+        io::ErrorKind::BrokenPipe => Failure::silent(141),
+        _ => Failure::environment(format!("cannot write to standard output: {error}")),
     }
 }
 

@@ -29,6 +29,21 @@ fn the_digest_is_told_in_all_ways() {
 }
 
 #[test]
+fn a_digest_that_is_told_already_is_told_anew() {
+    let Some(home) = Home::with_base() else { return };
+    home.write("ctx/Dockerfile", "FROM base\nCOPY Dockerfile /\n");
+    let first = home.build(["--iidfile", "id", "ctx"]);
+    // Such as `make` would compare it with its sources.
+    let file = std::fs::File::options().append(true).open(home.path("work/id")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    home.build(["--iidfile", "id", "ctx"]);
+    assert!(file.metadata().unwrap().modified().unwrap() > std::time::UNIX_EPOCH, "the very file is touched");
+    home.write("id", &format!("{}\n", first.digest));
+    home.build(["--iidfile", "id", "ctx"]);
+    assert_eq!(home.read("id"), first.digest);
+}
+
+#[test]
 fn what_is_saved_is_loaded_as_it_was() {
     let Some(home) = varied::built() else { return };
     for format in ["oci", "docker"] {

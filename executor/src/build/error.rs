@@ -6,12 +6,12 @@ use layercake_compiler::ignore::InvalidPattern;
 use layercake_compiler::plan::StepId;
 use rustix::io::Errno;
 
+use crate::draft::WriteError;
 use crate::fault::{Fault, PathError, help_if_full};
 use crate::image::error::ArchiveProblem;
 use crate::op::copy::mode::InvalidMode;
 use crate::op::copy::owner::OwnerError;
 use crate::op::copy::source::SelectError;
-use crate::op::copy::write::WriteError;
 use crate::op::run;
 use crate::{change, git, http, layer, overlay, registry, remote, select};
 
@@ -128,7 +128,7 @@ impl Error {
             Self::Selection(error) => error.fault(),
             Self::Run(error) => error.fault(),
             Self::Select(SelectError::System { .. })
-            | Self::Write(WriteError::System { .. } | WriteError::Source { .. })
+            | Self::Write(WriteError::System { .. } | WriteError::Source { .. } | WriteError::Below(_))
             | Self::Owner(OwnerError::Unreadable { .. }) => Fault::Environment,
             Self::Select(_)
             | Self::Write(_)

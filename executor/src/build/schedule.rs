@@ -1,10 +1,10 @@
 //! The schedule: one coordinator that starts each step once its inputs are there, and as many at a time as it may.
 //!
-//! A step waits on commands and on the network, so each has a plain thread of its own; what computes inside of it
-//! (hashing, packing) uses rayon's threads.
+//! A step waits on commands and on the network, so each has a plain thread to itself; what computes inside of it
+//! (hashing, packing) uses rayon's threads. A thread that is done with a step takes the next one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -34,10 +34,23 @@ where
     let mut products: Vec<Option<T>> = vec![None; plan.steps.len()];
     let mut failure = None;
     let (sender, results) = mpsc::channel();
+    let (starts, begun) = mpsc::channel::<(StepId, Vec<T>)>();
+    let begun = Mutex::new(begun);
+    let work = |sender: mpsc::Sender<_>| {
+        let next = || begun.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok((step, inputs)) = next() {
+            // A panic is sent on like a result: a coordinator that waits for a dead step would wait forever.
+            let result = catch_unwind(AssertUnwindSafe(|| perform(step, inputs)));
+            // The coordinator outlives every step, so there is always somebody to hear of it.
+            let _ = sender.send((step, result));
+        }
+    };
 
     thread::scope(|scope| {
-        let perform = &perform;
-        let mut running = 0;
+        // The threads end when this does, and this when the coordinator panics too.
+        let starts = starts;
+        let work = &work;
+        let (mut threads, mut running) = (0, 0);
         loop {
             while running < jobs.max(1)
                 && failure.is_none()
@@ -46,13 +59,12 @@ where
                 let inputs = plan.steps[step.index()].inputs.iter();
                 let inputs =
                     inputs.map(|input| products[input.index()].clone().expect("inputs are done first")).collect();
-                let sender = sender.clone();
-                scope.spawn(move || {
-                    // A panic is sent on like a result: a coordinator that waits for a dead step would wait forever.
-                    let result = catch_unwind(AssertUnwindSafe(|| perform(step, inputs)));
-                    // The coordinator outlives every step, so there is always somebody to hear of it.
-                    let _ = sender.send((step, result));
-                });
+                if running == threads {
+                    let sender = sender.clone();
+                    scope.spawn(move || work(sender));
+                    threads += 1;
+                }
+                starts.send((step, inputs)).expect("whoever takes steps lives as long as this");
                 running += 1;
             }
             if running == 0 {
@@ -95,6 +107,18 @@ mod tests {
     use layercake_compiler::platform::Platform;
 
     use super::*;
+
+    #[test]
+    fn threads_take_one_step_after_the_other() {
+        let plan = plan(&[&[], &[0], &[1], &[2], &[2]]);
+        let threads = Mutex::new(std::collections::HashSet::new());
+        let perform = |_, _| {
+            threads.lock().unwrap().insert(thread::current().id());
+            Ok::<_, ()>(())
+        };
+        schedule(&plan, 8, &[Duration::ZERO; 5], perform, |_| ()).unwrap();
+        assert!((1..=2).contains(&threads.into_inner().unwrap().len()), "no more than two steps could run at once");
+    }
 
     /// A plan whose steps have the given inputs.
     fn plan(inputs: &[&[u32]]) -> Plan {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use layercake_cache::{ContentKey, Store};
 use layercake_compiler::ignore::Ignore;
@@ -92,6 +93,9 @@ pub struct ContextFolder {
     pub ignore: Ignore,
 }
 
+/// What is found out when the first command runs: a build in which nothing runs does without.
+pub type Later<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
 /// What every command gets that the plan does not say.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -115,11 +119,11 @@ pub struct Surroundings {
     /// SSH agents by id.
     pub agents: BTreeMap<String, Agent>,
     /// The control group that those of commands are made in; `None`: they are in that of the program.
-    pub groups: Option<cgroup::Parent>,
+    pub groups: Later<Option<cgroup::Parent>>,
     /// The folders that describe CDI devices.
     pub cdi_folders: Vec<PathBuf>,
     /// What may run programs for other processors. No part of any key: what a command makes does not depend on who runs it.
-    pub emulators: Vec<Emulator>,
+    pub emulators: Later<Vec<Emulator>>,
     /// What is allowed that is forbidden by default.
     pub allowed: Allowed,
 }

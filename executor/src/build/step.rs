@@ -250,11 +250,11 @@ fn apply<'a>(
             Workspace::new(site.store, site.folders(below)?)?
         }
     };
-    match action {
+    let known = match action {
         Action::Copy(sources) => sources.apply(&workspace, &inputs[0], site)?,
-        Action::MakeDir(operation, way) => make_dir::apply(operation, way.as_ref(), &workspace)?,
-        Action::Git(operation) => git::apply(operation, &workspace, site, cancel)?,
-        Action::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel)?,
-    }
-    workspace.finish(site.store)
+        Action::MakeDir(operation, way) => make_dir::apply(operation, way.as_ref(), &workspace, &inputs[0], site)?,
+        Action::Git(operation) => git::apply(operation, &workspace, site, cancel).map(|()| None)?,
+        Action::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel).map(|()| None)?,
+    };
+    workspace.finish(known, site.store)
 }

@@ -7,7 +7,7 @@ use layercake_cache::{Scratch, Store};
 
 use super::error::Error;
 use super::tree::Change;
-use crate::change;
+use crate::change::{self, ChangeSet};
 use crate::fault::At;
 use crate::op::way::Way;
 use crate::overlay::{Overlay, Upper};
@@ -62,12 +62,21 @@ impl Workspace {
         self.upper()
     }
 
-    /// Takes what was written as a change set and stores it. The overlay is no longer mounted.
+    /// The folders that it lies on, topmost first.
+    #[must_use]
+    pub fn below(&self) -> &[PathBuf] {
+        &self.below
+    }
+
+    /// Stores what was written. The overlay is no longer mounted. `known` is the change set where whoever wrote it knows that.
     ///
     /// # Errors
     /// If it cannot be read or stored.
-    pub fn finish(self, store: &Store) -> Result<Change, Error> {
-        let found = change::capture(&self.upper(), &self.below)?;
+    pub fn finish(self, known: Option<ChangeSet>, store: &Store) -> Result<Change, Error> {
+        let found = match known {
+            Some(found) => found,
+            None => change::capture(&self.upper(), &self.below)?,
+        };
         store.put_folder(&found.folder, &self.upper())?;
         Ok(Change { id: found.id, folder: found.folder, is_empty: found.is_empty() })
     }

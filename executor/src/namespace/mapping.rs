@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -144,21 +144,32 @@ fn help(plan: &Plan, target: libc::pid_t, mut wait: PipeReader, mut tell: PipeWr
     if wait.read_exact(&mut [0]).is_err() {
         return;
     }
-    let write = |(kind, extents): &(Kind, Vec<Extent>)| match plan.by {
-        Authority::Programs => run_program(*kind, target, extents),
-        Authority::Itself => write_map(*kind, target, extents),
+    let answers: Vec<Answer> = match plan.by {
+        // Each takes a while to start, so they do so together.
+        Authority::Programs => {
+            let running: Vec<_> =
+                plan.maps.iter().map(|(kind, extents)| start_program(*kind, target, extents)).collect();
+            running.into_iter().map(|(program, child)| finish_program(program, child)).collect()
+        }
+        Authority::Itself => plan.maps.iter().map(|(kind, extents)| write_map(*kind, target, extents)).collect(),
     };
-    let answer = plan.maps.iter().map(write).find(|answer| !matches!(answer, Answer::Mapped)).unwrap_or(Answer::Mapped);
+    let failed = answers.into_iter().find(|answer| !matches!(answer, Answer::Mapped));
+    let answer = failed.unwrap_or(Answer::Mapped);
     // Where this cannot be told, the other side sees an answer that ends too early.
     let _ = serde_json::to_vec(&answer).map(|text| tell.write_all(&text));
 }
 
-fn run_program(kind: Kind, target: libc::pid_t, extents: &[Extent]) -> Answer {
+fn start_program(kind: Kind, target: libc::pid_t, extents: &[Extent]) -> (String, io::Result<Child>) {
     let program = kind.program().to_owned();
     let numbers = extents.iter().flat_map(|extent| [extent.inside, extent.outside, extent.count]);
     let mut command = Command::new(&program);
     command.arg(target.to_string()).args(numbers.map(|number| number.to_string())).stdin(Stdio::null());
-    match command.output() {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    (program, child)
+}
+
+fn finish_program(program: String, child: io::Result<Child>) -> Answer {
+    match child.and_then(Child::wait_with_output) {
         Ok(output) if output.status.success() => Answer::Mapped,
         Ok(output) => {
             let message = String::from_utf8_lossy(&output.stderr);

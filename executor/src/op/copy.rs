@@ -1,7 +1,6 @@
 //! `Copy`: puts files of contexts, other trees and the Dockerfile itself on a tree.
 
 pub mod archive;
-mod attributes;
 pub mod mode;
 pub mod owner;
 pub mod source;
@@ -24,6 +23,8 @@ use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
+use crate::change::ChangeSet;
+use crate::draft::Draft;
 use crate::root::Root;
 use crate::select::{Owners, Verdict};
 use mode::ModeChange;
@@ -157,42 +158,98 @@ impl<'a> Sources<'a> {
         self.way.get()?.as_ref()
     }
 
-    /// Copies into a workspace on `below`.
+    /// Copies into a workspace on `below`, and gives the change set; `None` if what was unpacked has to be looked for.
     ///
     /// # Errors
     /// If a source cannot be read, the owner is not known, or the tree cannot be written.
-    pub fn apply(&self, workspace: &Workspace, below: &Product, site: &Site<'a>) -> Result<(), Error> {
-        let copy = self.copy;
-        let mode = copy.mode.as_deref().map(ModeChange::parse).transpose()?;
-        let mounted = workspace.overlay().mount()?;
-        let tree = Root::of(&mounted)?;
-        let owner = match copy.owner.as_deref() {
-            Some(owner)
-                if owner::is_named(owner)
-                    && let Some(way) = self.way() =>
-            {
-                way.owner
-            }
-            // What is copied apart from the tree is still owned by the tree's users.
-            Some(owner) if copy.link && owner::is_named(owner) => {
-                Some(owner::resolve(owner, &Input::open(below, site)?.into_root())?)
-            }
-            Some(owner) => Some(owner::resolve(owner, &tree)?),
-            None => None,
-        };
+    pub fn apply(&self, workspace: &Workspace, below: &Product, site: &Site<'a>) -> Result<Option<ChangeSet>, Error> {
+        let mode = self.copy.mode.as_deref().map(ModeChange::parse).transpose()?;
+        let owner = self.owner(below, site)?;
+        if self.unpacks(site)? {
+            return self.unpack(workspace, owner, mode.as_ref(), site).map(|()| None);
+        }
+        let mut draft = Draft::on(workspace.below())?;
         for taking in &self.takings {
-            let owner_here = match (owner, taking.owners()) {
-                (Some((uid, gid)), _) => Owner::Set { uid, gid },
-                (None, Owners::Counted) => Owner::Kept,
-                (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
-            };
-            let mut writer = Writer::new(&tree, owner_here, mode.as_ref());
+            let mut writer = Writer::new(&mut draft, written_by(taking, owner), mode.as_ref());
             let Found { input, selected } = taking.open(site)?;
             for selected in selected {
-                one(copy, taking, &input.source(), selected, owner, &mut writer)?;
+                self.one(taking, &input.source(), selected, &mut writer)?;
+            }
+        }
+        Ok(draft.write_upper(&workspace.folder())?)
+    }
+
+    /// The same where archives are among the sources. How they are unpacked depends on what is in the tree, so it is mounted,
+    /// and everything is written to it in the order of the instruction.
+    fn unpack(
+        &self,
+        workspace: &Workspace,
+        owner: Option<(u32, u32)>,
+        mode: Option<&ModeChange>,
+        site: &Site<'a>,
+    ) -> Result<(), Error> {
+        let mounted = workspace.overlay().mount()?;
+        let tree = Root::of(&mounted)?;
+        let layers = [mounted.path()];
+        for taking in &self.takings {
+            let Found { input, selected } = taking.open(site)?;
+            let source = input.source();
+            let is_archive = |one: &Selected| may_unpack(self.copy, taking) && archive::is_archive(&source, one);
+            let mut rest = selected.as_slice();
+            while !rest.is_empty() {
+                let mut draft = Draft::on(&layers)?;
+                let mut writer = Writer::new(&mut draft, written_by(taking, owner), mode);
+                if is_archive(&rest[0]) {
+                    let folder = writer.folder_at(&self.copy.destination)?;
+                    draft.write_onto(&tree)?;
+                    archive::unpack(&source, &rest[0], &tree, &folder, owner)?;
+                    rest = &rest[1..];
+                    continue;
+                }
+                let files = rest.iter().position(is_archive).unwrap_or(rest.len());
+                for selected in &rest[..files] {
+                    self.one(taking, &source, selected, &mut writer)?;
+                }
+                draft.write_onto(&tree)?;
+                rest = &rest[files..];
             }
         }
         Ok(())
+    }
+
+    /// Copies one selected path.
+    fn one<'s>(
+        &self,
+        taking: &Taking<'_>,
+        all: &Source<'s>,
+        selected: &Selected,
+        writer: &mut Writer<'_, 's>,
+    ) -> Result<(), Error> {
+        taking.taken().check(all)?;
+        let filter = filter(all, taking.taken(), selected);
+        Ok(writer.copy(all.root, &filter, selected, &self.copy.destination)?)
+    }
+
+    /// Whom `--chown` says that everything belongs to.
+    fn owner(&self, below: &Product, site: &Site<'a>) -> Result<Option<(u32, u32)>, Error> {
+        let Some(owner) = self.copy.owner.as_deref() else { return Ok(None) };
+        if let Some(numbers) = owner::numbers(owner) {
+            return Ok(Some(numbers));
+        }
+        if let Some(way) = self.way() {
+            return Ok(way.owner);
+        }
+        // What is copied apart from the tree is still owned by the tree's users.
+        Ok(Some(owner::resolve(owner, &Input::open(below, site)?.into_root())?))
+    }
+}
+
+/// Who owns what is copied of a source.
+fn written_by(taking: &Taking<'_>, owner: Option<(u32, u32)>) -> Owner {
+    match (owner, taking.owners()) {
+        (Some((uid, gid)), _) => Owner::Set { uid, gid },
+        (None, Owners::Counted) => Owner::Kept,
+        (None, Owners::Ignored) => Owner::Set { uid: 0, gid: 0 },
     }
 }
 
@@ -220,21 +277,4 @@ fn may_unpack(copy: &Copy, taking: &Taking<'_>) -> bool {
         Unpack::Local => !taking.is_tree(),
         Unpack::Always => true,
     }
-}
-
-/// Copies one selected path, or unpacks it.
-fn one(
-    copy: &Copy,
-    taking: &Taking<'_>,
-    all: &Source<'_>,
-    selected: &Selected,
-    owner: Option<(u32, u32)>,
-    writer: &mut Writer<'_>,
-) -> Result<(), Error> {
-    if may_unpack(copy, taking) && archive::is_archive(all, selected) {
-        return archive::unpack(all, selected, &copy.destination, owner, writer);
-    }
-    taking.taken().check(all)?;
-    let filter = filter(all, taking.taken(), selected);
-    Ok(writer.copy(&Source { root: all.root, filter: &filter }, selected, &copy.destination)?)
 }

@@ -180,7 +180,7 @@ impl Fetching {
         let times = FileTimes::new().set_modified(time).set_accessed(time);
         file.set_times(times).map_err(|error| PathError::new("set the time of", &path, error))?;
         drop(file);
-        Ok(Made { change: workspace.finish(site.store)?, at: jiff::Timestamp::now().as_second() })
+        Ok(Made { change: workspace.finish(None, site.store)?, at: jiff::Timestamp::now().as_second() })
     }
 }
 

@@ -6,14 +6,17 @@ use layercake_compiler::operation::{Below, MakeDir};
 
 use super::copy::owner::{self, OwnerError};
 use super::copy::write::{Owner, Writer};
+use super::input::Input;
 use super::way::{Lookout, Times, Way};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
+use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
-use crate::fault::At;
-use crate::root::{LastLink, Root};
+use crate::change::ChangeSet;
+use crate::draft::Draft;
+use crate::root::Root;
 
 /// Lists what it depends on, and gives what it looks at in the tree below; `None`: it is done on the whole tree.
 ///
@@ -49,20 +52,25 @@ pub fn describe(
     Ok(way)
 }
 
-/// Makes the folder. `way` is what [`describe`] gave.
+/// Makes the folder, and gives the change set; `None` if that has to be looked for. `way` is what [`describe`] gave.
 ///
 /// # Errors
 /// If something else is in its place, or its owner is not known.
-pub fn apply(operation: &MakeDir, way: Option<&Way>, workspace: &Workspace) -> Result<(), Error> {
-    let mounted = workspace.overlay().mount()?;
-    let tree = Root::of(&mounted)?;
-    let (uid, gid) = match way.and_then(|way| way.owner) {
+pub fn apply<'a>(
+    operation: &MakeDir,
+    way: Option<&Way>,
+    workspace: &Workspace,
+    below: &'a Product,
+    site: &Site<'a>,
+) -> Result<Option<ChangeSet>, Error> {
+    let known = operation.owner.as_deref().map_or(Some((0, 0)), owner::numbers);
+    let (uid, gid) = match known.or_else(|| way.and_then(|way| way.owner)) {
         Some(owner) => owner,
-        None => owner_in(operation, &tree)?,
+        None => owner_in(operation, &Input::open(below, site)?.into_root())?,
     };
-    let path = Path::new(&operation.path);
-    let resolved = tree.resolve(path, LastLink::Follow).at("find", path)?;
-    Ok(Writer::new(&tree, Owner::Set { uid, gid }, None).make_folders(&resolved)?)
+    let mut draft = Draft::on(workspace.below())?;
+    Writer::new(&mut draft, Owner::Set { uid, gid }, None).folder_at(&operation.path)?;
+    Ok(draft.write_upper(&workspace.folder())?)
 }
 
 /// Whose the folder is to be.

@@ -120,8 +120,8 @@ pub fn apply(
 /// Runs a command to its end, and tells what it says as it says it; gives the last of that.
 fn follow(spec: &Spec, step: StepId, site: &Site<'_>, cancel: &Cancel) -> Result<(End, Vec<u8>), BuildError> {
     let (reader, writer) = io::pipe().map_err(Error::Output)?;
-    let standard =
-        Standard { stdin: None, stdout: writer.try_clone().map_err(Error::Output)?.into(), stderr: writer.into() };
+    let stdout = writer.try_clone().map_err(Error::Output)?;
+    let standard = Standard { stdin: None, stdout: Some(stdout.into()), stderr: Some(writer.into()) };
     let running = sandbox::start(spec, standard).map_err(Error::from)?;
     cancel.register(running.killer().map_err(Error::Output)?);
     let tail = listen(reader, |bytes| (site.listener)(Event::Output { step, bytes })).map_err(Error::Output)?;

@@ -1,5 +1,6 @@
 //! Namespaces, ids, and a whole sandbox.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -72,7 +73,8 @@ pub(super) fn sandbox() -> Fact {
 fn end(spec: &Spec) -> Result<(End, String), sandbox::Error> {
     let control = |source| sandbox::Error::Control { operation: "connect to", source };
     let (mut stderr, theirs) = std::io::pipe().map_err(control)?;
-    let standard = Standard { stdin: None, stdout: std::process::Stdio::null(), stderr: theirs.into() };
+    let nowhere = File::options().write(true).open("/dev/null").map_err(control)?;
+    let standard = Standard { stdin: None, stdout: Some(nowhere.into()), stderr: Some(theirs.into()) };
     let running = sandbox::start(spec, standard)?;
     let mut said = String::new();
     stderr.read_to_string(&mut said).map_err(control)?;

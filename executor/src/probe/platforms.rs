@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
 
 use super::fact::{Fact, State, Subject};
 use super::storage::Trial;
@@ -56,7 +55,9 @@ fn trial(store: &Path, emulator: &Emulator) -> Option<String> {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
         let root = Overlay { lowers: vec![folder.to_owned()], upper: None };
         let spec = Spec { emulators: vec![emulator.clone()], ..Spec::new(root, vec!["/program".to_owned()]) };
-        let standard = Standard { stdin: None, stdout: Stdio::null(), stderr: Stdio::null() };
+        let nowhere = || fs::File::options().write(true).open("/dev/null").map(Into::into);
+        let nowhere = || nowhere().map_err(|error| error.to_string()).map(Some);
+        let standard = Standard { stdin: None, stdout: nowhere()?, stderr: nowhere()? };
         match sandbox::start(&spec, standard).and_then(sandbox::Running::wait) {
             Ok(_) => Ok(()),
             Err(Error::Failure(Failure::Foreign { lack: Lack::Registration { reason, .. }, .. })) => Err(reason.into()),

@@ -1,45 +1,41 @@
-//! The parent's side: starts the supervisor, and hears from it.
+//! The parent's side of a command: has it started, and hears how it goes.
 
-use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::failure::Error;
+use super::failure::{Error, Failure};
 use super::message::{self, Order, Report};
 use super::outcome::Outcome;
+use super::service;
 use super::spec::{Network, Spec};
-use super::supervisor::NAME;
-use crate::fault::reason;
 
 /// What a command's standard streams are, where it has no terminal.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Standard {
     /// The input; `None`: it is empty.
     pub stdin: Option<OwnedFd>,
-    /// The output.
-    pub stdout: Stdio,
-    /// The output of errors.
-    pub stderr: Stdio,
+    /// The output; `None`: the caller's own.
+    pub stdout: Option<OwnedFd>,
+    /// The output of errors; `None`: the caller's own.
+    pub stderr: Option<OwnedFd>,
 }
 
 impl Standard {
     /// No input, and the caller's own outputs.
     #[must_use]
     pub fn inherited() -> Self {
-        Self { stdin: None, stdout: Stdio::inherit(), stderr: Stdio::inherit() }
+        Self::default()
     }
 }
 
 /// A command that runs. Dropping it ends the command.
 #[derive(Debug)]
 pub struct Running {
-    supervisor: Supervisor,
-    command: OwnedFd,
+    command: Command,
     terminal: Option<OwnedFd>,
 }
 
@@ -67,86 +63,81 @@ pub fn start_connected(
     connect: impl FnOnce(BorrowedFd<'_>) -> Result<(), String>,
 ) -> Result<Running, Error> {
     let (socket, theirs) = message::pair().map_err(control("make a socket to"))?;
-    let process = Command::new("/proc/self/exe")
-        .arg0(NAME)
-        .env_clear()
-        .stdin(theirs)
-        .stdout(standard.stdout)
-        .stderr(standard.stderr)
-        .spawn()
-        .map_err(|source| Error::Control { operation: "start", source })?;
-    let mut supervisor = Supervisor { process, socket: Some(socket) };
-    if let Some(group) = &spec.cgroup {
-        // It waits for an order, so nothing of it can have been missed.
-        fs::write(group.join("cgroup.procs"), supervisor.process.id().to_string())
-            .map_err(|source| Error::Control { operation: "limit", source })?;
+    let (mut failure, failures) = io::pipe().map_err(|source| Error::Control { operation: "start", source })?;
+    let spec_file = message::write_file(spec).map_err(|source| Error::Control { operation: "describe", source })?;
+    let stdout = standard.stdout.as_ref().map_or(rustix::stdio::stdout(), AsFd::as_fd);
+    let stderr = standard.stderr.as_ref().map_or(rustix::stdio::stderr(), AsFd::as_fd);
+    let mut files = vec![spec_file.as_fd(), theirs.as_fd(), failures.as_fd(), stdout, stderr];
+    files.extend(standard.stdin.as_ref().map(AsFd::as_fd));
+    service::run(&files)?;
+    // From here on they are the command's alone, so that their ends tell of its end.
+    drop((theirs, failures, standard));
+
+    let mut command = Command { handle: None, socket: Some(socket) };
+    let (mut terminal, mut connect, mut ended) = (None, Some(connect), None);
+    while ended.is_none() {
+        let is_connected = spec.network != Network::Private || connect.is_none();
+        if command.handle.is_some() && is_connected && spec.terminal.is_some() == terminal.is_some() {
+            break;
+        }
+        let Some((report, files)) = command.hear()? else { return Err(service::vanished()) };
+        let mut files = files.into_iter();
+        match report {
+            Report::Forked => command.handle = files.next(),
+            Report::Network => {
+                if let (Some(namespace), Some(connect)) = (files.next(), connect.take()) {
+                    connect(namespace.as_fd()).map_err(|message| Error::Connection { message })?;
+                    message::send(command.socket()?, &Order::Go, &[]).map_err(control("speak to"))?;
+                }
+            }
+            Report::Terminal => terminal = files.next(),
+            Report::Failed(failure) => return Err(failure.into()),
+            // It has left its reasons in the pipe.
+            Report::Ended(outcome) => ended = Some(outcome),
+        }
     }
-    let (command, terminal) = supervisor.converse(spec, standard.stdin.as_ref(), connect)?;
-    Ok(Running { supervisor, command, terminal })
+    // The pipe ends when the command has become what it is meant to be.
+    let mut text = Vec::new();
+    failure.read_to_end(&mut text).map_err(|source| Error::Control { operation: "hear from", source })?;
+    if !text.is_empty() {
+        let failure: Failure = serde_json::from_slice(&text).map_err(|_| control("hear from")(Errno::BADMSG))?;
+        return Err(failure.into());
+    }
+    if ended.is_some() {
+        return Err(control("hear from")(Errno::BADMSG));
+    }
+    Ok(Running { command, terminal })
 }
 
-/// A supervisor. It does not outlive this, whatever goes wrong.
+/// A command, from its start on. It does not outlive this, whatever goes wrong.
 #[derive(Debug)]
-struct Supervisor {
-    process: Child,
+struct Command {
+    handle: Option<OwnedFd>,
     socket: Option<OwnedFd>,
 }
 
-impl Drop for Supervisor {
+impl Drop for Command {
     fn drop(&mut self) {
-        // It kills the command, and ends, when the socket does.
+        // The supervisor kills it when the socket is closed, if it has not ended.
         drop(self.socket.take());
-        let _ = self.process.wait();
+        if let Some(handle) = &self.handle {
+            let mut end = [PollFd::new(handle, PollFlags::IN)];
+            while rustix::event::poll(&mut end, None) == Err(Errno::INTR) {}
+        }
     }
 }
 
-impl Supervisor {
-    fn converse(
-        &mut self,
-        spec: &Spec,
-        stdin: Option<&OwnedFd>,
-        connect: impl FnOnce(BorrowedFd<'_>) -> Result<(), String>,
-    ) -> Result<(OwnedFd, Option<OwnedFd>), Error> {
-        let spec_file = message::write_file(spec).map_err(|source| Error::Control { operation: "describe", source })?;
-        let files: Vec<_> = [Some(&spec_file), stdin].into_iter().flatten().map(AsFd::as_fd).collect();
-        let order = Order::Run { parent: rustix::process::getpid().as_raw_nonzero().get() };
-        let socket = self.socket()?;
-        message::send(socket, &order, &files).map_err(control("speak to"))?;
-        let (mut command, mut terminal, mut connect) = (None, None, Some(connect));
-        loop {
-            let Some((report, files)) = message::receive(socket).map_err(control("hear from"))? else {
-                break;
-            };
-            let mut files = files.into_iter();
-            match report {
-                Report::Forked => {
-                    command = files.next();
-                    if let (Network::Private, Some(namespace), Some(connect)) =
-                        (spec.network, files.next(), connect.take())
-                    {
-                        connect(namespace.as_fd()).map_err(|message| Error::Connection { message })?;
-                        message::send(socket, &Order::Go, &[]).map_err(control("speak to"))?;
-                    }
-                }
-                Report::Terminal => terminal = files.next(),
-                Report::Started => {
-                    let command = command.ok_or(Errno::BADMSG).map_err(control("hear from"))?;
-                    return Ok((command, terminal));
-                }
-                Report::Failed(failure) => return Err(failure.into()),
-                Report::Ended(_) => return Err(control("hear from")(Errno::BADMSG)),
-            }
-        }
-        Err(self.vanished())
+impl Command {
+    fn hear(&self) -> Result<Option<(Report, Vec<OwnedFd>)>, Error> {
+        message::receive(self.socket()?).map_err(control("hear from"))
     }
 
     fn socket(&self) -> Result<BorrowedFd<'_>, Error> {
         self.socket.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF).map_err(control("speak to"))
     }
 
-    fn vanished(&mut self) -> Error {
-        let status = self.process.wait().map_or_else(|error| reason(&error), |status| status.to_string());
-        Error::Vanished { status }
+    fn handle(&self) -> io::Result<&OwnedFd> {
+        self.handle.as_ref().ok_or_else(|| Errno::SRCH.into())
     }
 }
 
@@ -155,13 +146,13 @@ impl Running {
     ///
     /// # Errors
     /// If the supervisor ended without telling.
-    pub fn wait(mut self) -> Result<Outcome, Error> {
+    pub fn wait(self) -> Result<Outcome, Error> {
         loop {
-            match message::receive(self.supervisor.socket()?).map_err(control("hear from"))? {
+            match self.command.hear()? {
                 Some((Report::Ended(outcome), _)) => return Ok(outcome),
                 Some((Report::Failed(failure), _)) => return Err(failure.into()),
                 Some(_) => {}
-                None => return Err(self.supervisor.vanished()),
+                None => return Err(service::vanished()),
             }
         }
     }
@@ -177,7 +168,7 @@ impl Running {
     /// # Errors
     /// What the system says; `ESRCH` if the command has ended.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(rustix::process::pidfd_send_signal(&self.command, signal)?)
+        Ok(rustix::process::pidfd_send_signal(self.command.handle()?, signal)?)
     }
 
     /// What ends the command from another thread.
@@ -185,7 +176,7 @@ impl Running {
     /// # Errors
     /// If there are too many open files.
     pub fn killer(&self) -> io::Result<Killer> {
-        Ok(Killer { command: self.command.try_clone()? })
+        Ok(Killer { command: self.command.handle()?.try_clone()? })
     }
 }
 

@@ -165,12 +165,12 @@ fn enter_users(process: BorrowedFd<'_>) -> Result<(), Failure> {
     let maps = [("uid_map", same(&read("uid_map")?)), ("gid_map", same(&read("gid_map")?))];
     let (go, mut say) = std::io::pipe().doing("make a pipe")?;
     // Only who stays outside may write the maps of all ids.
-    let child = match process::fork().doing("fork who writes the maps of ids")? {
+    let child = match process::fork(UnshareFlags::empty(), None).doing("fork who writes the maps of ids")? {
         Side::Child => {
             drop(say);
             process::exit(write_maps(process, &maps, go))
         }
-        Side::Parent(child) => child,
+        Side::Parent(child, _) => child,
     };
     // SAFETY: the flags do not include `FILES`, and there is no other thread.
     let entered = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNS) };

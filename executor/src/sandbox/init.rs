@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use layercake_compiler::operation::Security;
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags, UnmountFlags};
+use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 use rustix::process::Signal;
+use rustix::thread::UnshareFlags;
 
 use super::device::{self, Devices};
 use super::execute::Command;
@@ -30,10 +31,16 @@ use crate::mount::{self, Depth};
 pub(super) struct Surroundings<'a> {
     /// The standard input, where there is one.
     pub(super) stdin: Option<OwnedFd>,
+    /// Where the output goes, where there is no terminal.
+    pub(super) stdout: OwnedFd,
+    /// Where errors go.
+    pub(super) stderr: OwnedFd,
     /// To the parent.
     pub(super) socket: BorrowedFd<'a>,
     /// Closed by becoming the command; until then for a single [`Failure`].
     pub(super) failures: PipeWriter,
+    /// The control group that it is still to join.
+    pub(super) group: Option<&'a Path>,
 }
 
 /// A mount that is ready to be attached.
@@ -54,6 +61,7 @@ pub(super) fn run(spec: &Spec, mut surroundings: Surroundings<'_>) -> ! {
 fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infallible, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing("follow the supervisor's end")?;
     rustix::process::umask(Mode::empty());
+    settle(spec, surroundings)?;
     let devices = device::make(spec.shm_size, &spec.mounts)?;
     let guard = guard(spec);
     close_to_devices(guard, devices.folder())?;
@@ -83,6 +91,26 @@ fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infall
         Some(refused) => refused.explain(failure),
         None => failure,
     })
+}
+
+/// Makes the namespaces that it was born into its own.
+fn settle(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<(), Failure> {
+    if let Some(group) = surroundings.group {
+        let processes = group.join("cgroup.procs");
+        std::fs::write(&processes, "0").at("join the control group", &processes)?;
+    }
+    // Kernels can be built without; the command then sees where in the machine's groups it is, which does no harm.
+    // SAFETY: the flags do not include `FILES`, and there is no other thread.
+    let _ = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) };
+    if spec.network != Network::Host {
+        network::raise_loopback().doing("switch the loopback device on")?;
+    }
+    if spec.network == Network::Private {
+        let own = mount::open(Path::new("/proc/self/ns/net")).doing("open the network namespace")?;
+        message::report(surroundings.socket, &Report::Network, &[own.as_fd()]);
+    }
+    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .doing("make the mounts private")
 }
 
 /// What goes into the tree, in the order in which it has to: what lies below another mount's target after that.
@@ -183,7 +211,7 @@ fn assemble(spec: &Spec, guard: Option<DeviceGuard>, devices: &Devices, items: &
 fn wait_for_network(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     match message::receive(socket).doing("hear from the program")? {
         Some((Order::Go, _)) => Ok(()),
-        Some((Order::Run { .. }, _)) | None => process::exit(1),
+        Some((Order::Run, _)) | None => process::exit(1),
     }
 }
 
@@ -203,11 +231,15 @@ fn connect_streams(
         rustix::stdio::dup2_stdin(line).doing("connect the terminal")?;
         rustix::stdio::dup2_stdout(line).doing("connect the terminal")?;
         rustix::stdio::dup2_stderr(line).doing("connect the terminal")?;
-    } else if let Some(stdin) = &surroundings.stdin {
-        rustix::stdio::dup2_stdin(stdin).doing("connect the standard input")?;
     } else {
-        let null = mount::open(Path::new("/dev/null")).doing("open `/dev/null`")?;
-        rustix::stdio::dup2_stdin(null).doing("connect the standard input")?;
+        if let Some(stdin) = &surroundings.stdin {
+            rustix::stdio::dup2_stdin(stdin).doing("connect the standard input")?;
+        } else {
+            let null = mount::open(Path::new("/dev/null")).doing("open `/dev/null`")?;
+            rustix::stdio::dup2_stdin(null).doing("connect the standard input")?;
+        }
+        rustix::stdio::dup2_stdout(&surroundings.stdout).doing("connect the standard output")?;
+        rustix::stdio::dup2_stderr(&surroundings.stderr).doing("connect the output of errors")?;
     }
     own_streams(identity);
     // SAFETY: closes nothing yet, only marks; and what is marked is not used after the command has begun.

@@ -21,16 +21,14 @@ use super::outcome::Outcome;
 const LONGEST: usize = 16 << 10;
 
 /// The most descriptors in a packet.
-const MOST_FILES: usize = 4;
+const MOST_FILES: usize = 6;
 
-/// What the parent says.
+/// What the parent says: to the supervisor to run something, and to process 1 to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Run the specification in the first file; the second, where there is one, is the standard input.
-    Run {
-        /// The parent's process id, as the supervisor sees it.
-        parent: i32,
-    },
+    /// Run a command. Files: its specification, the socket to speak of it, the pipe for its failure, where its output and its
+    /// errors go, and its input, where it has one.
+    Run,
     /// The network is connected: the command may start.
     Go,
 }
@@ -38,12 +36,12 @@ pub(super) enum Order {
 /// What the supervisor and process 1 say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Report {
-    /// Process 1 exists. Files: a descriptor of it, and its network namespace where that is its own.
+    /// Process 1 exists. Files: a descriptor of it.
     Forked,
+    /// Its network namespace is there, and waits to be connected. Files: the namespace.
+    Network,
     /// The terminal is there. Files: its controlling side.
     Terminal,
-    /// The command is running.
-    Started,
     /// It could not be run; the end.
     Failed(Failure),
     /// It ended; the end.

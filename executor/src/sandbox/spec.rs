@@ -35,8 +35,8 @@ pub struct Spec {
     pub mounts: Vec<Mount>,
     /// Resource limits, lowered to what this process may give.
     pub limits: Vec<Limit>,
-    /// The folder of the control group that it is put into, with the supervisor; `None`: that of the caller. The caller made
-    /// it, and removes it afterwards.
+    /// The folder of the control group that it is put into; `None`: that of the caller. The caller made it, and removes it
+    /// afterwards.
     pub cgroup: Option<PathBuf>,
     /// What keeps it from opening devices that it was not given.
     pub device_guard: DeviceGuard,

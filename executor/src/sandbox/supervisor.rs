@@ -1,24 +1,22 @@
-//! The process between the parent and the command: makes the namespaces, forks the command into them, watches over both
-//! sides, and tells the parent how it went. It has a single thread and knows nothing but the specification.
+//! The process between the program and its commands: forks each into namespaces of its own, watches over both sides, and tells
+//! the parent how it went. It has a single thread, serves any number of commands at once, and knows nothing of one but its
+//! specification.
 
-use std::io::{PipeReader, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::io::PipeWriter;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::mount::MountPropagationFlags;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 
 use super::failure::{Doing, Failure};
 use super::init::{self, Surroundings};
 use super::message::{self, Order, Report};
-use super::outcome::Outcome;
 use super::process::{self, Side};
 use super::spec::{Network, Spec};
-use crate::mount;
 
 /// What the executable is called when it is started as the supervisor.
 pub(super) const NAME: &str = "layercake-sandbox";
@@ -31,113 +29,136 @@ pub fn hook() {
     }
 }
 
+/// A command that runs.
+struct Command {
+    process: Pid,
+    /// Readable when the command has ended.
+    handle: OwnedFd,
+    /// To whoever waits for it; `None` when nobody does any more.
+    socket: Option<OwnedFd>,
+}
+
 fn supervise() -> ! {
     // The socket is the standard input, where it needs no number to be known.
     let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else { process::exit(1) };
-    match run(&socket) {
-        Ok(Some(outcome)) => message::report(&socket, &Report::Ended(outcome), &[]),
-        // The parent is gone.
-        Ok(None) => {}
-        Err(failure) => message::report(&socket, &Report::Failed(failure), &[]),
+    // Out of the terminal's reach: what is typed there is for the parent to pass on.
+    let _ = rustix::process::setsid();
+    let mut commands = Vec::new();
+    let status = match serve(&socket, &mut commands) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    };
+    // The parent is gone. What still runs goes with it.
+    commands.iter().for_each(Command::kill);
+    for command in &commands {
+        let _ = process::wait(command.process);
     }
-    process::exit(0)
+    process::exit(status)
 }
 
-fn run(socket: &OwnedFd) -> Result<Option<Outcome>, Failure> {
-    let received = message::receive(socket.as_fd()).doing("hear from the program")?;
-    let Some((Order::Run { parent }, files)) = received else { return Ok(None) };
-    die_with(parent)?;
-    let mut files = files.into_iter();
-    let spec = files.next().ok_or_else(|| Failure::system("receive the specification", Errno::BADF))?;
-    let spec: Spec = message::read_file(spec).doing("read the specification")?;
-    let stdin = files.next();
-    make_namespaces(spec.network)?;
-    let (progress, say) = std::io::pipe().doing("make a pipe")?;
-    // Out of the terminal's reach: what is typed there is for the parent to pass on.
-    rustix::process::setsid().doing("make a session")?;
-    let surroundings = Surroundings { stdin, socket: socket.as_fd(), failures: say };
-    match process::fork().doing("fork the command")? {
-        Side::Child => init::run(&spec, surroundings),
-        Side::Parent(child) => {
-            drop(surroundings);
-            watch(socket.as_fd(), child, progress, spec.network)
+/// Does what the parent orders, until it is gone.
+fn serve(socket: &OwnedFd, commands: &mut Vec<Command>) -> Result<(), Errno> {
+    loop {
+        let mut sources = vec![PollFd::new(socket, PollFlags::IN)];
+        // A socket tells of its other end being closed although nothing is asked.
+        sources.extend(commands.iter().flat_map(|command| {
+            let socket = command.socket.as_ref().map_or(socket, |own| own);
+            [PollFd::new(&command.handle, PollFlags::IN), PollFd::new(socket, PollFlags::empty())]
+        }));
+        match rustix::event::poll(&mut sources, None) {
+            Err(Errno::INTR) => continue,
+            result => result?,
+        };
+        let happened: Vec<bool> = sources.iter().map(|source| !source.revents().is_empty()).collect();
+        let mut of_commands = happened.get(1..).unwrap_or_default().chunks_exact(2);
+        commands.retain_mut(|command| match of_commands.next() {
+            Some([true, _]) => {
+                command.bury();
+                false
+            }
+            Some([_, true]) => {
+                command.kill();
+                command.socket = None;
+                true
+            }
+            _ => true,
+        });
+        if happened.first() == Some(&true) {
+            match message::receive(socket.as_fd())? {
+                Some((Order::Run, files)) => commands.extend(begin(files)),
+                Some((Order::Go, _)) => {}
+                None => return Ok(()),
+            }
         }
     }
 }
 
-/// Asks to be killed when the parent's thread ends, and makes sure that it has not ended before.
-fn die_with(parent: i32) -> Result<(), Failure> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing("follow the program's end")?;
-    if rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(parent) {
-        process::exit(0);
+impl Command {
+    fn kill(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
     }
-    Ok(())
+
+    /// Says how it ended. When it can be waited for, nothing of it is left, its mounts included.
+    fn bury(&self) {
+        let outcome = process::wait(self.process).doing("wait for the command");
+        if let Some(socket) = &self.socket {
+            message::report(socket, &outcome.map_or_else(Report::Failed, Report::Ended), &[]);
+        }
+    }
 }
 
-fn make_namespaces(network: Network) -> Result<(), Failure> {
-    let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
-    if network != Network::Host {
-        flags |= UnshareFlags::NEWNET;
+/// Begins a command, or says why not.
+fn begin(files: Vec<OwnedFd>) -> Option<Command> {
+    let mut files = files.into_iter();
+    let (Some(spec), Some(socket), Some(failures), Some(stdout), Some(stderr)) =
+        (files.next(), files.next(), files.next(), files.next(), files.next())
+    else {
+        return None;
+    };
+    let outputs = Outputs { failures: failures.into(), stdout, stderr };
+    match fork(spec, &socket, outputs, files.next()) {
+        Ok((process, handle)) => {
+            message::report(&socket, &Report::Forked, &[handle.as_fd()]);
+            Some(Command { process, handle, socket: Some(socket) })
+        }
+        Err(failure) => {
+            message::report(&socket, &Report::Failed(failure), &[]);
+            None
+        }
     }
-    unshare(flags).doing("make the namespaces of the sandbox")?;
-    // Kernels can be built without; the command then sees where in the machine's groups it is, which does no harm.
-    let _ = unshare(UnshareFlags::NEWCGROUP);
-    if network != Network::Host {
-        super::network::raise_loopback().doing("switch the loopback device on")?;
-    }
-    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .doing("make the mounts private")
 }
 
-fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
-    // SAFETY: the flags do not include `FILES`, and there is no other thread.
-    unsafe { rustix::thread::unshare_unsafe(flags) }
+/// Where a command may write to.
+struct Outputs {
+    failures: PipeWriter,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
 }
 
-/// Follows the command to its end; `None` if the parent's end came first.
-fn watch(
-    socket: BorrowedFd<'_>,
-    child: Pid,
-    mut progress: PipeReader,
-    network: Network,
-) -> Result<Option<Outcome>, Failure> {
-    let handle = rustix::process::pidfd_open(child, PidfdFlags::empty()).doing("watch the command")?;
-    let network = match network {
-        Network::Host => None,
-        Network::None | Network::Private => {
-            Some(mount::open(Path::new("/proc/self/ns/net")).doing("open the network namespace")?)
+fn fork(spec: OwnedFd, socket: &OwnedFd, outputs: Outputs, stdin: Option<OwnedFd>) -> Result<(Pid, OwnedFd), Failure> {
+    let spec: Spec = message::read_file(spec).doing("read the specification")?;
+    let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
+    if spec.network != Network::Host {
+        namespaces |= UnshareFlags::NEWNET;
+    }
+    let mut to_join = None;
+    let born = spec.cgroup.as_ref().and_then(|group| File::open(group).ok());
+    let born = born.and_then(|group| process::fork(namespaces, Some(group.as_fd())).ok());
+    let side = match born {
+        Some(side) => side,
+        // Kernels before 5.7, and filters of containers, do not let a process be born in another group. Why it may not be in
+        // that group at all shows when it tries.
+        None => {
+            to_join = spec.cgroup.as_deref();
+            process::fork(namespaces, None).doing("make the namespaces of the sandbox")?
         }
     };
-    let files: Vec<_> = [Some(&handle), network.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
-    message::report(socket, &Report::Forked, &files);
-    // The pipe ends when the command has become what it is meant to be.
-    let mut text = Vec::new();
-    progress.read_to_end(&mut text).doing("hear from the command")?;
-    if !text.is_empty() {
-        process::wait(child).doing("wait for the command")?;
-        let failure = serde_json::from_slice(&text);
-        return Err(failure.unwrap_or_else(|_| Failure::system("hear from the command", Errno::BADMSG)));
-    }
-    message::report(socket, &Report::Started, &[]);
-    // From here on the socket tells of the parent's end, for the whole process and not only for its starting thread.
-    rustix::process::set_parent_process_death_signal(None).doing("outlive the program's thread")?;
-    if !wait_for_end(socket, handle.as_fd()).doing("wait for the command")? {
-        let _ = rustix::process::kill_process(child, Signal::KILL);
-        let _ = process::wait(child);
-        return Ok(None);
-    }
-    process::wait(child).doing("wait for the command").map(Some)
-}
-
-/// Whether the command ended, and not the parent.
-fn wait_for_end(socket: BorrowedFd<'_>, child: BorrowedFd<'_>) -> Result<bool, Errno> {
-    loop {
-        let mut both =
-            [PollFd::from_borrowed_fd(child, PollFlags::IN), PollFd::from_borrowed_fd(socket, PollFlags::empty())];
-        match rustix::event::poll(&mut both, None) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-            Ok(_) => return Ok(both.first().is_some_and(|child| !child.revents().is_empty())),
+    match side {
+        Side::Parent(process, handle) => Ok((process, handle)),
+        Side::Child => {
+            let Outputs { failures, stdout, stderr } = outputs;
+            let socket = socket.as_fd();
+            init::run(&spec, Surroundings { stdin, stdout, stderr, socket, failures, group: to_join })
         }
     }
 }

@@ -15,7 +15,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::error::Error;
-use super::memo::{Memo, now};
+use super::memo::{Memo, Reader, now};
 use crate::fault::{At, PathError};
 use crate::tree::attributes::Attributes;
 use crate::tree::identity::{Entry, Identity};
@@ -27,6 +27,13 @@ use crate::tree::{content, list};
 
 /// The domain of the ids of selections. The number grows when an id changes its meaning.
 pub(crate) const DOMAIN: &str = "layercake 2 selection";
+
+/// Names of a folder that one thread looks at. Few enough that the threads share a folder with many files, enough that
+/// giving them away costs nothing beside.
+const CHUNK: usize = 256;
+
+/// Bytes that the listing of an entry usually takes at most: with the path, 73 for a file. It grows where that is not enough.
+const USUAL: usize = 120;
 
 /// Whether owners are part of what is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +137,9 @@ pub fn select_listed(
     }
     let walk = Walk::new(first, |task| look.folder(task))?;
     let stays = walk.staying(|folder| folder.verdict == Verdict::Enter);
-    let mut summary = Summary { first: HashMap::new(), identity: Identity::listing(DOMAIN), entries: 0, bytes: 0 };
+    let entries = (0..walk.len()).map(|index| walk.folder(index).entries.len()).sum::<usize>() + paths.len();
+    let identity = Identity::listing(DOMAIN, entries * USUAL);
+    let mut summary = Summary { first: HashMap::new(), identity, entries: 0, bytes: 0 };
     for (path, start) in &starts {
         match start {
             Start::Leaf(leaf) => summary.leaf(path, leaf),
@@ -156,6 +165,9 @@ enum Found {
     Folder(Task),
     Leaf(Leaf),
 }
+
+/// What is in a folder, in the order of the names.
+type Entries = Vec<(CString, walk::Entry<Leaf>)>;
 
 /// A folder to be looked into: opened from the root again, so that few are open at a time.
 struct Task {
@@ -209,7 +221,7 @@ impl Look<'_> {
             Err(Errno::NOENT) => Err(missing()),
             result => {
                 let stat = result.map_err(self.at("look at", path))?;
-                self.entry(folder.as_fd(), path, &name, &stat)
+                self.entry(folder.as_fd(), path, &name, &stat, self.memo.map(Memo::reader).as_mut())
             }
         }
     }
@@ -226,32 +238,59 @@ impl Look<'_> {
         let fd = self.open(&path).map_err(self.at("open", &path))?;
         let mut attributes = self.attributes(&stat);
         attributes.xattrs = Xattrs::read(Source::Open(fd.as_fd())).map_err(self.at("read the attributes of", &path))?;
-        let names = list::names(&fd).map_err(self.at("list", &path))?;
-        // One look at a status takes about as long as giving it to another thread.
-        let names = names.into_par_iter().with_min_len(16);
-        let found = names.filter_map(|name| self.child(&fd, &path, name).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let mut entries = Vec::with_capacity(found.len());
-        let mut inner = Vec::new();
-        for (name, found) in found {
-            match found {
-                Found::Leaf(leaf) => entries.push((name, walk::Entry::Leaf(leaf))),
-                Found::Folder(task) => {
-                    entries.push((name, walk::Entry::Folder));
-                    inner.push(task);
-                }
+        let names = list::names_of(&fd).map_err(self.at("list", &path))?;
+        let parts: Vec<_> = if names.len() <= CHUNK {
+            vec![self.children(&fd, &path, names)?]
+        } else {
+            let parts = names.into_par_iter().chunks(CHUNK);
+            parts.map(|part| self.children(&fd, &path, part)).collect::<Result<_, _>>()?
+        };
+        let (mut entries, mut inner) = (Vec::new(), Vec::new());
+        for part in parts {
+            if entries.is_empty() {
+                (entries, inner) = part;
+            } else {
+                entries.extend(part.0);
+                inner.extend(part.1);
             }
         }
         Ok((walk::Folder { own: Folder { attributes, verdict }, entries }, inner))
     }
 
-    fn child(&self, folder: &OwnedFd, parent: &Path, name: CString) -> Result<Option<(CString, Found)>, Error> {
-        let path = parent.join(OsStr::from_bytes(name.to_bytes()));
-        let stat = statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(self.at("look at", &path))?;
-        let found = self.entry(folder.as_fd(), &path, &name, &stat)?;
-        Ok(found.map(|found| (name, found)))
+    /// What is under some names of a folder, and which of that are folders.
+    fn children(&self, folder: &OwnedFd, parent: &Path, names: Vec<CString>) -> Result<(Entries, Vec<Task>), Error> {
+        let (mut entries, mut inner) = (Vec::with_capacity(names.len()), Vec::new());
+        let mut path = parent.as_os_str().as_bytes().to_vec();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        let length = path.len();
+        let mut reader = self.memo.map(Memo::reader);
+        for name in names {
+            path.truncate(length);
+            path.extend_from_slice(name.to_bytes());
+            let path = Path::new(OsStr::from_bytes(&path));
+            let stat = statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(self.at("look at", path))?;
+            match self.entry(folder.as_fd(), path, &name, &stat, reader.as_mut())? {
+                Some(Found::Leaf(leaf)) => entries.push((name, walk::Entry::Leaf(leaf))),
+                Some(Found::Folder(task)) => {
+                    entries.push((name, walk::Entry::Folder));
+                    inner.push(task);
+                }
+                None => (),
+            }
+        }
+        Ok((entries, inner))
     }
 
-    fn entry(&self, folder: BorrowedFd<'_>, path: &Path, name: &CStr, stat: &Stat) -> Result<Option<Found>, Error> {
+    fn entry(
+        &self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        name: &CStr,
+        stat: &Stat,
+        memo: Option<&mut Reader<'_>>,
+    ) -> Result<Option<Found>, Error> {
         let kind = FileType::from_raw_mode(stat.st_mode);
         let verdict = (self.filter)(path, kind);
         if verdict == Verdict::Skip || kind == FileType::Socket {
@@ -264,7 +303,9 @@ impl Look<'_> {
             return Ok(None);
         }
         let content = match kind {
-            FileType::RegularFile => Content::File(self.file(folder, path, name, stat)?, stat.st_size.unsigned_abs()),
+            FileType::RegularFile => {
+                Content::File(self.file(folder, path, name, stat, memo)?, stat.st_size.unsigned_abs())
+            }
             FileType::Symlink => {
                 let target = readlinkat(folder, name, Vec::new()).map_err(self.at("read the link", path))?;
                 Content::Symlink(target.into_bytes())
@@ -285,8 +326,15 @@ impl Look<'_> {
         }
     }
 
-    fn file(&self, folder: BorrowedFd<'_>, path: &Path, name: &CStr, stat: &Stat) -> Result<Hash, Error> {
-        if let Some(hash) = self.memo.and_then(|memo| memo.get(stat)) {
+    fn file(
+        &self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        name: &CStr,
+        stat: &Stat,
+        mut memo: Option<&mut Reader<'_>>,
+    ) -> Result<Hash, Error> {
+        if let Some(hash) = memo.as_mut().and_then(|memo| memo.get(stat)) {
             return Ok(hash);
         }
         let start = now();
@@ -294,7 +342,7 @@ impl Look<'_> {
         let xattrs = Xattrs::read(Source::Open(fd.as_fd())).map_err(self.at("read the attributes of", path))?;
         let (content, _) = content::hash(&fd, stat.st_size.unsigned_abs()).map_err(self.at("read", path))?;
         let hash = with_xattrs(content, &xattrs);
-        if let Some(memo) = self.memo {
+        if let Some(memo) = memo {
             let after = fstat(&fd).map_err(self.at("look at", path))?;
             memo.put(stat, &after, start, hash);
         }

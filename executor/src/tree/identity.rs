@@ -54,10 +54,10 @@ impl Identity {
         Self { hasher: Hasher::new_derive_key(domain), bytes: Vec::new(), keep: Keep::Nothing }
     }
 
-    /// The same, and the encoded entries are kept.
+    /// The same, and the encoded entries are kept. There is room for so many bytes of them at first.
     #[must_use]
-    pub fn listing(domain: &str) -> Self {
-        Self { keep: Keep::All, ..Self::new(domain) }
+    pub fn listing(domain: &str, room: usize) -> Self {
+        Self { keep: Keep::All, bytes: Vec::with_capacity(room), ..Self::new(domain) }
     }
 
     /// Takes in the entry at a path; the root's is empty.
@@ -102,7 +102,14 @@ impl Identity {
     /// The id of all entries.
     #[must_use]
     pub fn finish(&self) -> ContentId {
-        ContentId::new(self.hasher.clone().update(&self.bytes).finalize())
+        let mut hasher = self.hasher.clone();
+        // Below this, giving parts to other threads costs more than it saves.
+        if self.bytes.len() < 1 << 20 {
+            hasher.update(&self.bytes)
+        } else {
+            hasher.update_rayon(&self.bytes)
+        };
+        ContentId::new(hasher.finalize())
     }
 
     /// The encoded entries, of which the hash is the id; of an identity that keeps them.

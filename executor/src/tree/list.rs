@@ -1,10 +1,14 @@
 //! The names in a folder, sorted, and how a folder is opened.
 
 use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Dir, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{Mode, OFlags, RawDir, ResolveFlags, openat, openat2};
 use rustix::io::Result;
+
+/// How a folder is opened whose path may be a link.
+pub(crate) const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Opens a folder for listing; a link is not followed.
 ///
@@ -40,8 +44,18 @@ pub fn open_file(parent: impl AsFd, name: &CStr) -> Result<OwnedFd> {
 /// # Errors
 /// If it cannot be listed.
 pub fn names(folder: impl AsFd) -> Result<Vec<CString>> {
+    names_of(open_below(folder, b"")?)
+}
+
+/// The same of a folder that was opened for this alone: listing moves the place that everybody has in it who shares it.
+///
+/// # Errors
+/// If it cannot be listed.
+pub fn names_of(folder: impl AsFd) -> Result<Vec<CString>> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(folder)? {
+    let mut buffer = [MaybeUninit::uninit(); 32 << 10];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = entries.next() {
         let entry = entry?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             names.push(entry.file_name().to_owned());

@@ -13,6 +13,7 @@
 //! Only those of files and folders are looked at: links cannot have any of these, and on devices and fifos only
 //! access lists are possible, which nobody sets.
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -90,6 +91,21 @@ impl Xattrs {
     /// Name and value of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&CStr, &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_c_str(), value.as_slice()))
+    }
+
+    /// The same under the names that they have where an overlay stores them. These are as a program sees them.
+    #[must_use]
+    pub fn stored(&self) -> Self {
+        let stored = |name: &CStr| CString::new(from_archive(name.to_bytes())).expect("there is no zero in a name");
+        self.iter().map(|(name, value)| (stored(name), value.to_vec())).collect()
+    }
+
+    /// These, and of `over` those that have other names or values.
+    #[must_use]
+    pub fn overlaid(&self, over: &Self) -> Self {
+        let mut all: BTreeMap<_, _> = self.0.iter().cloned().collect();
+        all.extend(over.0.iter().cloned());
+        all.into_iter().collect()
     }
 
     /// Whether there are none.

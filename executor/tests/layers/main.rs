@@ -9,6 +9,7 @@ mod archives;
 mod blobs;
 mod captures;
 mod compression;
+mod drafts;
 mod judges;
 mod machine;
 mod namespace;

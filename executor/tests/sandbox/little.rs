@@ -104,7 +104,7 @@ fn list(root: &Path, folder: &Path, paths: &mut Vec<String>) {
 pub(crate) fn run(spec: &Spec) -> Result<Finished, Error> {
     let (mut stdout, to_stdout) = std::io::pipe().unwrap();
     let (mut stderr, to_stderr) = std::io::pipe().unwrap();
-    let standard = Standard { stdin: None, stdout: to_stdout.into(), stderr: to_stderr.into() };
+    let standard = Standard { stdin: None, stdout: Some(to_stdout.into()), stderr: Some(to_stderr.into()) };
     let running = sandbox::start(spec, standard)?;
     let errors = thread::spawn(move || {
         let mut text = String::new();

@@ -1,7 +1,8 @@
 //! What a build tells of its result: the digest on standard output, `--iidfile` and `--metadata-file`.
 
-use std::io::Write;
+use std::fs::{self, File};
 use std::path::Path;
+use std::time::SystemTime;
 
 use layercake_compiler::plan::Plan;
 use layercake_executor::image::reference::Reference;
@@ -26,11 +27,11 @@ pub(super) fn write(
     epoch: Option<i64>,
 ) -> Result<(), Failure> {
     if let (Some(path), Some(image)) = (&arguments.iidfile, image) {
-        write_file(path, |out| put(out, &image.descriptor.digest.to_string(), path))?;
+        write_text(path, &image.descriptor.digest.to_string())?;
     }
     if let Some(path) = &arguments.metadata_file {
         let text = serde_json::to_string_pretty(&metadata(plan, image, names, epoch)).expect("its keys are texts");
-        write_file(path, |out| put(out, &format!("{text}\n"), path))?;
+        write_text(path, &format!("{text}\n"))?;
     }
     image.map_or(Ok(()), |image| streams::line(&image.descriptor.digest.to_string()))
 }
@@ -57,7 +58,13 @@ fn metadata(plan: &Plan, image: Option<&Image>, names: &[Reference], epoch: Opti
     metadata
 }
 
-fn put(out: &mut dyn Write, text: &str, path: &Path) -> Result<(), Failure> {
-    out.write_all(text.as_bytes())
-        .map_err(|error| Failure::environment(format!("cannot write `{}`: {error}", path.display())))
+/// Writes a file, or says of one that holds the text already that it is new: replacing a file waits for the disk.
+fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+    let holds_it = || path.is_file() && fs::read(path).is_ok_and(|known| known == text.as_bytes());
+    let renew = || File::options().append(true).open(path)?.set_modified(SystemTime::now());
+    if holds_it() && renew().is_ok() {
+        return Ok(());
+    }
+    let failed = |error| Failure::environment(format!("cannot write `{}`: {error}", path.display()));
+    write_file(path, |out| out.write_all(text.as_bytes()).map_err(failed))
 }

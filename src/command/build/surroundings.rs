@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use layercake_cache::Store;
 use layercake_compiler::operation::Network;
 use layercake_executor::agent::Agent;
-use layercake_executor::build::site::{Allowed, AllowedDevices, Surroundings};
+use layercake_executor::build::site::{Allowed, AllowedDevices, Later, Surroundings};
 use layercake_executor::cgroup::Parent;
 use layercake_executor::emulation;
 use layercake_executor::sandbox::{Access, Mount, MountKind, Spec};
@@ -61,24 +61,25 @@ pub(in super::super) fn unprepared(inputs: &Inputs, settings: &Settings) -> Resu
         env: variables(&build_args, inputs, settings),
         secrets: inputs.secret.iter().map(|text| secret(text)).collect::<Result<_, _>>()?,
         agents: BTreeMap::new(),
-        groups: None,
+        groups: Later::new(Box::new(|| None)),
         cdi_folders: settings.host.cdi_folders.clone(),
-        emulators: emulation::installed(&settings::program_folders()),
+        emulators: Later::new(Box::new(|| emulation::installed(&settings::program_folders()))),
         allowed: allowed(&inputs.allow),
     })
 }
 
 /// The control group of the commands, where they are to be limited or to have a place of their own, or where that can guard
 /// devices.
-fn groups(inputs: &Inputs) -> Result<Option<Parent>, Failure> {
+fn groups(inputs: &Inputs) -> Result<Later<Option<Parent>>, Failure> {
     let resources = &inputs.resources;
     let limits = limits(resources)?;
     let parent = resources.cgroup_parent.as_deref().filter(|parent| !parent.is_empty());
     if limits.is_empty() && parent.is_none() {
-        return Ok(Parent::for_devices());
+        return Ok(Later::new(Box::new(Parent::for_devices)));
     }
     let prepared = Parent::prepare(parent, limits);
-    prepared.map(Some).map_err(|error| Failure::new(error.fault(), &error).perhaps_help(error.help()))
+    let prepared = prepared.map_err(|error| Failure::new(error.fault(), &error).perhaps_help(error.help()))?;
+    Ok(Later::new(Box::new(|| Some(prepared))))
 }
 
 fn allowed(allow: &[Allow]) -> Allowed {

@@ -73,11 +73,14 @@ impl Resolver {
         if let Some(lock) = &inputs.lock {
             lock.check_images(requests, &inputs.parsed)?;
         }
-        let found: Vec<Result<LocalImage, Failure>> = thread::scope(|scope| {
-            let threads: Vec<_> =
-                requests.iter().map(|request| scope.spawn(|| self.one(request, inputs.lock.as_ref()))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a thread that panics is a bug")).collect()
-        });
+        let one = |request| self.one(request, inputs.lock.as_ref());
+        let found: Vec<Result<LocalImage, Failure>> = match requests {
+            [request] => vec![one(request)],
+            requests => thread::scope(|scope| {
+                let threads: Vec<_> = requests.iter().map(|request| scope.spawn(|| one(request))).collect();
+                threads.into_iter().map(|thread| thread.join().expect("a thread that panics is a bug")).collect()
+            }),
+        };
         for (request, image) in requests.iter().zip(found) {
             let image = image.map_err(|failure| place(&failure, request, inputs, paint))?;
             let base = BaseImage {

@@ -7,12 +7,11 @@ use std::path::Path;
 use rustix::fs::FileType;
 
 use super::source::{Selected, Source};
-use super::write::Writer;
 use crate::archive;
 use crate::build::error::Error;
 use crate::fault::PathError;
 use crate::mount;
-use crate::root::kind;
+use crate::root::{Root, kind};
 
 /// Whether a selected path is a tar, compressed or not.
 #[must_use]
@@ -21,21 +20,20 @@ pub fn is_archive(source: &Source<'_>, selected: &Selected) -> bool {
         && source.root.open_file(&selected.path).is_ok_and(|file| archive::is_archive(Box::new(file)))
 }
 
-/// Unpacks a selected archive into the folder `destination`. Its entries belong to whom it says, unless the writer sets
-/// an owner for everything.
+/// Unpacks a selected archive into a folder of the tree. Its entries belong to whom it says, unless there is an owner for
+/// everything.
 ///
 /// # Errors
 /// If the archive is damaged or would lead out of the folder, or the tree cannot be written.
 pub fn unpack(
     source: &Source<'_>,
     selected: &Selected,
-    destination: &str,
+    tree: &Root,
+    folder: &Path,
     owner: Option<(u32, u32)>,
-    writer: &Writer<'_>,
 ) -> Result<(), Error> {
     let unreadable = |error: io::Error| PathError::new("read the archive", &selected.path, error);
-    let folder = writer.folder_at(destination)?;
-    let opened = writer.tree().open_folder(&folder).map_err(|error| PathError::new("open", &folder, error))?;
+    let opened = tree.open_folder(folder).map_err(|error| PathError::new("open", folder, error))?;
     let file = source.root.open_file(&selected.path).map_err(unreadable)?;
     let place = mount::path_of(opened.as_fd());
     archive::unpack(Box::new(file), Path::new(&place), archive::Top::Left, owner).map_err(|error| match error {

@@ -38,7 +38,7 @@ const GROUPS: &str = "/etc/group";
 /// Whether `owner` names anybody: numbers mean the same in every tree.
 #[must_use]
 pub fn is_named(owner: &str) -> bool {
-    owner.split(':').any(|part| !part.is_empty() && part.parse::<u32>().is_err())
+    numbers(owner).is_none()
 }
 
 /// Whether the files that name users and groups lie where outlines have their contents, each under one name, or are not there.
@@ -55,6 +55,14 @@ pub fn are_in_outlines(tree: &Root) -> Result<bool, OwnerError> {
         }
     }
     Ok(true)
+}
+
+/// The numbers that `owner` has in every tree; `None` if it names somebody.
+#[must_use]
+pub fn numbers(owner: &str) -> Option<(u32, u32)> {
+    let (user, group) = owner.split_once(':').unwrap_or((owner, ""));
+    let user = if user.is_empty() { 0 } else { user.parse().ok()? };
+    Some((user, if group.is_empty() { user } else { group.parse().ok()? }))
 }
 
 /// The numbers that `owner`, `user[:group]`, has in `tree`.

@@ -14,7 +14,9 @@ use crate::build::key::Ingredients;
 use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::build::workspace::Workspace;
+use crate::draft::Draft;
 use crate::fault::At;
+use crate::op::copy::source::Source;
 use crate::op::copy::taken::Taken;
 use crate::op::copy::write::{Owner, Writer};
 use crate::op::input::Input;
@@ -154,24 +156,27 @@ fn lowers(
         return Ok((site.folders(tree)?, source.to_owned()));
     }
     let workspace = Workspace::new(site.store, Vec::new())?;
-    let folder = workspace.overlay().upper.expect("a workspace has one").upper;
-    let root = Root::open(&folder)?;
+    let folder = workspace.folder();
     let input = Input::open(product, site)?;
     let selected = input.source().select(source).map_err(|_| Error::MissingSource(source.to_owned()))?;
+    let mut draft = Draft::on(&[])?;
+    let Source { root, filter } = input.source();
     for selected in &selected {
-        Writer::new(&root, Owner::Set { uid: 0, gid: 0 }, None).copy(&input.source(), selected, "/mounted")?;
+        Writer::new(&mut draft, Owner::Set { uid: 0, gid: 0 }, None).copy(root, filter, selected, "/mounted")?;
     }
+    draft.write_onto(&Root::open(&folder)?)?;
     opened.workspaces.push(workspace);
     Ok((vec![folder], "/mounted".to_owned()))
 }
 
 fn fill(path: &Path, product: &Product, source: &str, site: &Site<'_>) -> Result<(), BuildError> {
     let input = Input::open(product, site)?;
-    let root = Root::open(path)?;
+    let mut draft = Draft::on(&[])?;
+    let Source { root, filter } = input.source();
     for selected in &input.source().select(source)? {
-        Writer::new(&root, Owner::Kept, None).copy(&input.source(), selected, "/")?;
+        Writer::new(&mut draft, Owner::Kept, None).copy(root, filter, selected, "/")?;
     }
-    Ok(())
+    Ok(draft.write_onto(&Root::open(path)?)?)
 }
 
 fn own(path: &Path, uid: u32, gid: u32, mode: u32) -> Result<(), BuildError> {

@@ -11,7 +11,7 @@ use layercake_compiler::operation::{Git, Network, Operation};
 use layercake_compiler::plan::{Joint, Origin, PLAN_VERSION, Plan, PlannedImage, Step, StepId};
 use layercake_executor::build::event::Event;
 use layercake_executor::build::materialize;
-use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Reuse, Site, Surroundings, Word};
+use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Later, Reuse, Site, Surroundings, Word};
 use layercake_executor::build::tree::Layer;
 use layercake_executor::fault::reason;
 use layercake_executor::git::{self, Access, Client};
@@ -176,9 +176,9 @@ fn surroundings() -> Surroundings {
         env: Vec::new(),
         secrets: BTreeMap::new(),
         agents: BTreeMap::new(),
-        groups: None,
+        groups: Later::new(Box::new(|| None)),
         cdi_folders: Vec::new(),
-        emulators: Vec::new(),
+        emulators: Later::new(Box::new(Vec::new)),
         allowed: Allowed::default(),
     }
 }
