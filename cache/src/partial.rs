@@ -43,6 +43,21 @@ enum Kept {
 }
 
 impl Store {
+    /// Opens what has come of a blob so far, or the whole of it, to read along while it comes; `None` if nothing has. What comes later
+    /// can be read from the same file. Until the blob is there under its name, nothing of it is to be believed.
+    ///
+    /// # Errors
+    /// If it is there and cannot be opened.
+    pub fn coming_blob(&self, digest: &Digest) -> Result<Option<File>, Error> {
+        let path = partials(self.root()).join(digest.hex());
+        match File::open(&path) {
+            Ok(file) => Ok(Some(file)),
+            // Not begun, or just finished and moved.
+            Err(error) if error.kind() == ErrorKind::NotFound => self.open_blob(digest),
+            Err(error) => Err(error).at("open", path),
+        }
+    }
+
     /// Takes up the blob where whoever came before has left it, if it was ever begun; waits while somebody else is at it.
     /// Look for the blob itself afterwards: they may have finished it.
     ///

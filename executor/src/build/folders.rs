@@ -17,7 +17,7 @@ use crate::{registry, remote};
 pub type Fetch<'a> = &'a (dyn Fn(&Descriptor) -> Result<(), registry::error::Error> + Sync);
 
 /// Layers that are fetched and unpacked at the same time.
-const UNPACKING: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
 /// The folders of a tree's layers, topmost first, as an overlay wants them. Of the layers of the tree's image they hold `contents`,
 /// or more.
@@ -42,9 +42,9 @@ pub fn folders(
     let image: Vec<unpack::Layer> = tree.image_layers().map(layer).collect();
     let fetch_one = |digest: &Digest| {
         let layer = tree.image_layers().find(|layer| layer.blob.digest == *digest);
-        fetch_layer(layer.expect("only layers of this tree are fetched"), fetch, listener)
+        Ok::<(), Error>(fetch_layer(layer.expect("only layers of this tree are fetched"), fetch, listener)?)
     };
-    let unpacked = unpack::ensure_all(store, &image, UNPACKING, fetch_one)?;
+    let unpacked = unpack::ensure_all(store, &image, AT_ONCE, fetch_one)?;
     let mut lowest_first: Vec<PathBuf> = unpacked.into_iter().map(|layer| layer.path).collect();
     for layer in tree.layers() {
         if let Layer::Change(change) = layer {
@@ -74,8 +74,12 @@ pub(super) fn stacked(lowest_first: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Brings one layer into the store.
-pub(super) fn fetch_layer(layer: &ImageLayer, fetch: Fetch<'_>, listener: Listener<'_>) -> Result<(), Error> {
+pub(super) fn fetch_layer(
+    layer: &ImageLayer,
+    fetch: Fetch<'_>,
+    listener: Listener<'_>,
+) -> Result<(), registry::error::Error> {
     let what = layer.blob.digest.to_string();
     listener(Event::Transfer { action: "pull", what: &what, size: Some(layer.blob.size) });
-    Ok(fetch(&layer.blob)?)
+    fetch(&layer.blob)
 }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::event::Listener;
-use super::folders::{Fetch, fetch_layer, folders};
+use super::folders::{AT_ONCE, Fetch, fetch_layer, folders};
 use super::product::Product;
 use super::tree::Tree;
 use crate::agent::Agent;
@@ -26,6 +26,7 @@ use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
 use crate::layer::{Contents, plain};
 use crate::registry::client::Client;
+use crate::registry::parallel::each;
 use crate::remote::caches::Caches;
 use crate::root::Root;
 use crate::sandbox::{Host, Limit, Mount};
@@ -240,7 +241,7 @@ impl Site<'_> {
     /// If one cannot be had.
     pub fn fetch_layers(&self, tree: &Tree) -> Result<(), Error> {
         let absent = tree.image_layers().filter(|layer| !plain::is_at_hand(self.store, &layer.blob.digest));
-        absent.into_iter().try_for_each(|layer| fetch_layer(layer, self.fetch, self.listener))
+        Ok(each(&absent.collect::<Vec<_>>(), AT_ONCE, |layer, _| fetch_layer(layer, self.fetch, self.listener))?)
     }
 
     /// Brings the layers of an image that was assembled of such a tree into the store, wherever they are.

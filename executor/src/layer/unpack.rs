@@ -5,6 +5,7 @@
 //! mounted for that; the layers below are looked at only if something depends on them, so that the layers of an image
 //! can be unpacked at the same time.
 
+mod arriving;
 mod extract;
 mod feed;
 mod folder;
@@ -12,13 +13,14 @@ mod layer;
 mod marks;
 mod name;
 mod node;
+mod nursery;
 mod room;
 mod stack;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use layercake_cache::Digest;
+use layercake_cache::{Digest, Scratch};
 
 use super::Contents;
 use super::error::Error;
@@ -40,13 +42,15 @@ pub struct Options<'a> {
     pub contents: Contents,
     /// The folders of the layers below, topmost first. Called at most once, and only if something depends on them.
     pub below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync),
+    /// Where files may be made that are then moved to their place, on the same file system. `None`: nowhere.
+    pub scratch: Option<&'a Scratch>,
 }
 
 impl<'a> Options<'a> {
     /// As a layer is unpacked that lies on these folders, with everything in it.
     #[must_use]
     pub fn of_layer(below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync)) -> Self {
-        Self { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below }
+        Self { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below, scratch: None }
     }
 }
 

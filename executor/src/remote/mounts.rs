@@ -141,6 +141,7 @@ fn unpack(packed: &Packed, folder: &Path, site: &Site<'_>) -> Result<(), layer::
     let content = chunk::Reader::new(store, packed, bring).at("read the chunks of", folder)?;
     let below = || Ok(Vec::new());
     let contents = Contents::All;
-    let options = unpack::Options { marks: Marks::Names, top: Top::Taken, owner: None, contents, below: &below };
+    let options =
+        unpack::Options { marks: Marks::Names, top: Top::Taken, owner: None, contents, below: &below, scratch: None };
     unpack::unpack(content, folder, options).map(drop)
 }

@@ -254,8 +254,14 @@ fn in_other_archives_no_name_is_a_mark_and_the_owner_may_be_given() {
     std::os::unix::fs::symlink("/real", root.path().join("link")).unwrap();
     let entries = [file(".wh.gone", "x"), file("link/new", "x")];
     let owner = has(Need::Owners).then_some((12, 34));
-    let options =
-        Options { marks: Marks::Names, top: Top::Left, owner, contents: Contents::All, below: &|| Ok(Vec::new()) };
+    let options = Options {
+        marks: Marks::Names,
+        top: Top::Left,
+        owner,
+        contents: Contents::All,
+        below: &|| Ok(Vec::new()),
+        scratch: None,
+    };
     unpack(archive(&entries).as_slice(), root.path(), options).unwrap();
     assert_eq!((read(root.path(), "gone"), read(root.path(), ".wh.gone")), ("stays".into(), "x".into()));
     assert_eq!(read(root.path(), "real/new"), "x");

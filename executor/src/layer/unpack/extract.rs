@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::folder::{Folder, Root, c_string, join, refused, time_of};
 use super::name::{Meaning, components, meaning};
 use super::node::{self, Made, Place};
+use super::nursery::Nursery;
 use super::room::Room;
 use super::{Dependence, Marks, Options, Skipped, Top};
 use crate::fault::{At, PathError};
@@ -28,8 +29,8 @@ pub(super) fn all<R: Read>(
     root: &Path,
     options: Options<'_>,
 ) -> Result<(Skipped, Dependence), Error> {
-    let (root, room) = (Root::new(root, options)?, Room::default());
-    let mut extract = Extract { root, room, last: None, buffer: vec![0; 1 << 17] };
+    let (root, room, nursery) = (Root::new(root, options)?, Room::default(), Nursery::new(options.scratch));
+    let mut extract = Extract { root, room, nursery, last: None, buffer: vec![0; 1 << 17] };
     while let Some(entry) = archive.next()? {
         extract.entry(archive, &entry)?;
     }
@@ -39,6 +40,7 @@ pub(super) fn all<R: Read>(
 struct Extract<'a> {
     root: Root<'a>,
     room: Room,
+    nursery: Nursery<'a>,
     /// The folder that the last entry went to, and the components that led there: the next one's is often the same.
     last: Option<(Vec<u8>, Folder)>,
     buffer: Vec<u8>,
@@ -115,9 +117,9 @@ impl Extract<'_> {
                 node::finish(&fd, &attributes, &place_path, &mut self.root.skipped)?;
                 self.root.times.insert(path, entry.mtime);
             }
-            Kind::File { .. } if !self.root.options.contents.has(&path) => drop(place.make_file()?),
+            Kind::File { .. } if !self.root.options.contents.has(&path) => drop(self.nursery.make_file(&place)?),
             Kind::File { size, parts } => {
-                let fd = place.make_file()?;
+                let fd = self.nursery.make_file(&place)?;
                 node::fill(archive, &fd, *size, parts, &place_path, &mut self.buffer)?;
                 node::finish(&fd, &attributes, &place_path, &mut self.root.skipped)?;
                 node::touch(&fd, entry.mtime, &place_path)?;

@@ -1,9 +1,12 @@
 //! Layers of images as folders of the store, each unpacked once.
 
+use std::io::Read;
 use std::path::PathBuf;
+use std::thread;
 
 use layercake_cache::{ContentId, ContentKey, Digest, KeyHasher, Store};
 
+use super::arriving::{Arriving, Transfer};
 use super::{Dependence, Options, Skipped, unpack};
 use crate::layer::Contents;
 use crate::layer::error::Error;
@@ -48,6 +51,47 @@ pub struct Unpacked {
 /// # Errors
 /// If the blob is missing, damaged or not what the diff id says, or if the disk refuses something.
 pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked, Error> {
+    ensure_from(store, layer, below, || {
+        plain::keep(store, &layer.blob)?;
+        store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })
+    })
+}
+
+/// The folder of a layer as [`ensure`] has it. Its blob is brought into the store by `fetch` and unpacked meanwhile.
+///
+/// # Errors
+/// As [`ensure`], and what `fetch` says.
+pub(super) fn ensure_while<E: From<Error> + Send>(
+    store: &Store,
+    layer: &Layer,
+    below: Below<'_>,
+    fetch: impl FnOnce() -> Result<(), E> + Send,
+) -> Result<Unpacked, E> {
+    let transfer = Transfer::default();
+    let (fetched, unpacked) = thread::scope(|scope| {
+        let fetching = transfer.begin();
+        let fetched = scope.spawn(move || {
+            let _fetching = fetching;
+            fetch()
+        });
+        let unpacked = ensure_from(store, layer, below, || Ok(Arriving::new(store, layer.blob, &transfer)));
+        (fetched.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), unpacked)
+    });
+    fetched?;
+    match unpacked {
+        Ok(unpacked) => Ok(unpacked),
+        // What came first may have been of no use. Now the blob is there, and it is the right one.
+        Err(_) => Ok(ensure(store, layer, below)?),
+    }
+}
+
+/// What is unpacked is what the diff id says, wherever it came from.
+fn ensure_from<R: Read + Send>(
+    store: &Store,
+    layer: &Layer,
+    below: Below<'_>,
+    blob: impl FnOnce() -> Result<R, Error>,
+) -> Result<Unpacked, Error> {
     if let Some(found) = find(store, layer, below) {
         return Ok(found);
     }
@@ -55,12 +99,11 @@ pub fn ensure(store: &Store, layer: &Layer, below: Below<'_>) -> Result<Unpacked
     if let Some(found) = find(store, layer, below) {
         return Ok(found);
     }
-    plain::keep(store, &layer.blob)?;
-    let blob = store.open_blob(&layer.blob)?.ok_or(Error::Missing { digest: layer.blob })?;
+    let blob = blob()?;
     let scratch = store.scratch()?;
     let folder = scratch.folder_apart()?;
     crate::change::prepare(&folder, &[])?;
-    let options = Options { contents: layer.contents, ..Options::of_layer(below.folders) };
+    let options = Options { contents: layer.contents, scratch: Some(&scratch), ..Options::of_layer(below.folders) };
     let outcome = unpack(blob, &folder, options)?;
     if outcome.diff_id != layer.diff_id {
         return Err(Error::DiffId { expected: layer.diff_id, found: outcome.diff_id });

@@ -1,4 +1,4 @@
-//! All layers of an image, fetched and unpacked side by side.
+//! All layers of an image, fetched and unpacked side by side, each while it comes.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,12 +7,12 @@ use std::thread;
 
 use layercake_cache::{Digest, Store};
 
-use super::layer::{Below, Layer, Unpacked, ensure, find};
+use super::layer::{Below, Layer, Unpacked, ensure, ensure_while, find};
 use crate::layer::error::Error;
 use crate::layer::plain;
 
 /// The folders of all layers of an image, bottom first. `fetch` brings a blob into the store that is not there yet; it
-/// and the unpacking run on at most `jobs` threads. A layer that depends on those below waits for them.
+/// and the unpacking are done for at most `jobs` layers at once. A layer that depends on those below waits for them.
 ///
 /// # Errors
 /// The first error of any layer.
@@ -55,19 +55,19 @@ pub fn ensure_all<E: From<Error> + Send>(
     }
 }
 
-fn one<E: From<Error>>(
+fn one<E: From<Error> + Send>(
     store: &Store,
     layer: &Layer,
     below: Below<'_>,
-    fetch: impl Fn(&Digest) -> Result<(), E>,
+    fetch: impl Fn(&Digest) -> Result<(), E> + Sync,
 ) -> Result<Unpacked, E> {
     if let Some(found) = find(store, layer, below) {
         return Ok(found);
     }
-    if !plain::is_at_hand(store, &layer.blob) {
-        fetch(&layer.blob)?;
+    if plain::is_at_hand(store, &layer.blob) {
+        return Ok(ensure(store, layer, below)?);
     }
-    Ok(ensure(store, layer, below)?)
+    ensure_while(store, layer, below, || fetch(&layer.blob))
 }
 
 /// Where a layer stands.
