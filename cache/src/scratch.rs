@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{At, Error};
+use crate::settle;
 
 /// One process's unfinished work: made when first needed, gone when dropped.
 #[derive(Debug)]
@@ -89,6 +90,8 @@ impl Drop for Session {
         self.sweeper.finish();
         if let Some((path, _)) = self.own.get() {
             remove(path);
+            // Who has had something unfinished has published something.
+            self.all.parent().into_iter().for_each(settle::begin);
         }
     }
 }
