@@ -25,6 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // The child of a sandbox is this program, started again; it never returns from here.
     layercake_executor::sandbox::hook();
+    // So is who syncs the store when a build is done.
+    layercake_cache::settle_hook();
     let arguments = Arguments::parse();
     let paint = Paint::new(arguments.color, &std::io::stderr());
     let results = Paint::new(arguments.color, &std::io::stdout());

@@ -17,6 +17,7 @@ mod partial;
 mod publish;
 mod record;
 mod scratch;
+mod settle;
 mod shared;
 mod store;
 
@@ -29,5 +30,6 @@ pub use key::{ContentKey, KeyHasher};
 pub use part::{Alone, Part, PartKind};
 pub use partial::PartialBlob;
 pub use scratch::Scratch;
+pub use settle::settle_hook;
 pub use shared::{SharedFolder, Sharing};
 pub use store::Store;

@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Names are free text, so a file's name is the hash of one.
-    fn name_path(&self, shelf: &str, name: &str) -> PathBuf {
+    pub(crate) fn name_path(&self, shelf: &str, name: &str) -> PathBuf {
         self.root().join("names").join(shelf).join(to_hex(blake3::hash(name.as_bytes()).as_bytes()))
     }
 }

@@ -79,8 +79,19 @@ impl Store {
                 listing.entries(&folder, kind);
             }
         }
-        let known = ["format", "blobs", "folders", "shared", "claims", "tmp", "partial", "records", "names"]
-            .map(|name| self.root().join(name));
+        let known = [
+            "format",
+            crate::settle::SETTLED,
+            "blobs",
+            "folders",
+            "shared",
+            "claims",
+            "tmp",
+            "partial",
+            "records",
+            "names",
+        ]
+        .map(|name| self.root().join(name));
         for path in listing.names(self.root()) {
             if !known.contains(&path) {
                 listing.part(path, PartKind::Other);

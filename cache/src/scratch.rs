@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::apart;
 use crate::error::{At, Error};
+use crate::settle;
 
 /// One process's unfinished work: made when first needed, gone when dropped.
 #[derive(Debug)]
@@ -88,6 +89,8 @@ impl Drop for Session {
         self.sweeper.finish();
         if let Some((path, _)) = self.own.get() {
             remove(path);
+            // Who has had something unfinished has published something.
+            self.all.parent().into_iter().for_each(settle::begin);
         }
     }
 }

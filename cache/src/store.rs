@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! format                  the format's version, first
+//! settled                 what is on the disk for certain
 //! records/ab/ab12…        ContentKey -> bytes
 //! blobs/sha256/ab12…      Digest -> file
 //! folders/ab12…           ContentId -> folder
@@ -24,6 +25,7 @@ use crate::error::{At, Error};
 use crate::part::touch;
 use crate::partial;
 use crate::scratch::{self, Scratch};
+use crate::settle;
 
 /// What the file `format` holds.
 const FORMAT: &str = "layercake store 1\n";
@@ -60,6 +62,7 @@ impl Store {
         let format = root.join("format");
         let lock = Arc::new(File::open(&format).at("open", &format)?);
         flock(&lock, FlockOperation::LockShared).at("lock", &format)?;
+        settle::check(&root, &lock)?;
         partial::drop_forgotten(&root);
         let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
         Ok(Self { root, lock, scratch, uses: Uses::Counted })
@@ -120,6 +123,8 @@ fn check_format(root: &Path) -> Result<(), Error> {
     let path = root.join("format");
     match fs::read_to_string(&path) {
         Ok(found) if found == FORMAT => Ok(()),
+        // It was made when the power failed.
+        Ok(found) if found.is_empty() => begin(root, &path),
         Ok(found) => {
             Err(Error::Format { path: root.to_owned(), found: found.trim().to_owned(), expected: FORMAT.trim() })
         }
@@ -130,11 +135,17 @@ fn check_format(root: &Path) -> Result<(), Error> {
 
 /// Makes a store in an empty folder. Two processes may do so at once: what they write is the same.
 fn begin(root: &Path, format: &Path) -> Result<(), Error> {
-    let foreign = |name: &std::ffi::OsStr| name != "tmp" && !name.to_string_lossy().starts_with("format");
+    let foreign = |name: &std::ffi::OsStr| {
+        let name = name.to_string_lossy();
+        name != "tmp" && !name.starts_with("format") && !name.starts_with(settle::SETTLED)
+    };
     for entry in fs::read_dir(root).at("list", root)? {
         if foreign(&entry.at("list", root)?.file_name()) && !format.exists() {
             return Err(Error::NotAStore { path: root.to_owned() });
         }
+    }
+    if !format.exists() {
+        settle::note_new(root)?;
     }
     let temporary = root.join(format!("format.{}-{}", std::process::id(), scratch::unique()));
     crate::publish::bytes(FORMAT.as_bytes(), &temporary, format)
