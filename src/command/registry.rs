@@ -9,6 +9,7 @@ use layercake_executor::image::local::Images;
 use layercake_executor::image::packed::packed;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::layer::compress::Compression;
+use layercake_executor::namespace;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::{Direction, Event, How};
 use layercake_executor::registry::login::Kept;
@@ -68,6 +69,9 @@ pub fn pull(arguments: &arguments::Pull, paint: Paint) -> Result<(), Failure> {
 /// # Errors
 /// If there is no such image, or the registry does not take it.
 pub fn push(arguments: &arguments::Push, paint: Paint) -> Result<(), Failure> {
+    // Folders that layers are made of belong to users that only a user namespace lets us be, and a process that has threads
+    // enters none. Where there are no namespaces nothing was built, and what was pulled needs none.
+    let _ = namespace::enter();
     let settings = Settings::read(Path::new("."))?;
     let store = open_store()?;
     let reference: Reference = arguments.image.parse().map_err(Failure::input)?;

@@ -13,6 +13,7 @@ use layercake_executor::image::load as loading;
 use layercake_executor::image::local::Images;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::image::save::{self as saving, Saving};
+use layercake_executor::namespace;
 
 use super::images::{find, open_store};
 use super::inputs::{changed_config, host_platform, now, platform_or_host};
@@ -29,6 +30,9 @@ use crate::terminal::paint::Paint;
 /// # Errors
 /// If an image is not in the store, or the archive cannot be written.
 pub fn save(arguments: &arguments::Save, paint: Paint) -> Result<(), Failure> {
+    // Folders that layers are made of belong to users that only a user namespace lets us be, and a process that has threads
+    // enters none. Where there are no namespaces nothing was built, and what was pulled needs none.
+    let _ = namespace::enter();
     let settings = Settings::read(Path::new("."))?;
     let store = Store::open(&settings.home)?;
     let mut savings: Vec<Saving> = Vec::new();

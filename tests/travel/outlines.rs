@@ -23,7 +23,7 @@ CMD [\"cat\", \"main\"]
 ";
 
 fn built(home: &Home, arguments: &[&str]) -> Built {
-    let mut command = home.command(["build", "--progress=json", "ctx"]);
+    let mut command = home.command(["build", "--progress=json", "-o", "type=image,compression=gzip", "ctx"]);
     Built::of(run(command.args(arguments).env("SOURCE_DATE_EPOCH", EPOCH)))
 }
 
@@ -161,7 +161,7 @@ fn without_an_outline_the_tree_comes() {
     for outline in cache.index()["outlines"].as_array().unwrap() {
         std::fs::write(blob(&two.path("work/cache"), &outline[1]["digest"]), "no outline").unwrap();
     }
-    let mut command = two.command(["build", "--progress=plain", FROM, "ctx"]);
+    let mut command = two.command(["build", "--progress=plain", "-o", "type=image,compression=gzip", FROM, "ctx"]);
     let there = run(command.env("SOURCE_DATE_EPOCH", EPOCH)).ok();
     assert!(there.stderr.contains("the outline of a layer cannot be had"), "{}", there.stderr);
     assert_eq!(there.stdout.trim(), built(&one, &[]).digest);

@@ -40,7 +40,7 @@ fn a_layer_that_is_made_faster_stays() {
     let Some(one) = with_large() else { return };
     let built = |home: &Home, argument: &str| {
         run(home
-            .command(["build", "--progress=plain", "-t", "x", argument, "ctx"])
+            .command(["build", "--progress=plain", "-o", "type=image,name=x,compression=gzip", argument, "ctx"])
             .env("SOURCE_DATE_EPOCH", super::EPOCH))
         .ok()
     };
@@ -49,13 +49,15 @@ fn a_layer_that_is_made_faster_stays() {
     // Everything is known all the same.
     let two = with_large().unwrap();
     let from = format!("--cache-from={name}");
-    let mut command = two.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
+    let mut command =
+        two.command(["build", "--progress=json", "-o", "type=image,name=x,compression=gzip", &from, "ctx"]);
     let found = Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH)));
     assert_eq!((found.started, found.digest.as_str()), (Vec::new(), said.stdout.trim()));
     // The copy is done where something works on what it made.
     let dockerfile = DOCKERFILE.replace("wc -c /large > /slow", "cat /large | wc -c > /slow");
     two.write("ctx/Dockerfile", &dockerfile);
-    let mut command = two.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
+    let mut command =
+        two.command(["build", "--progress=json", "-o", "type=image,name=x,compression=gzip", &from, "ctx"]);
     let found = Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH)));
     assert_eq!((found.ran("COPY large /large"), found.ran("also"), found.started.len()), (1, 0, 3));
     // And makes what it makes where all of it is done.
@@ -67,6 +69,7 @@ fn a_layer_that_is_made_faster_stays() {
     assert!(!said.stderr.contains("not sent"), "{}", said.stderr);
     let three = with_large().unwrap();
     three.write("ctx/Dockerfile", dockerfile.replace("cat /large |", "cat < /large |"));
-    let mut command = three.command(["build", "--progress=json", "-t", "x", &from, "ctx"]);
+    let mut command =
+        three.command(["build", "--progress=json", "-o", "type=image,name=x,compression=gzip", &from, "ctx"]);
     assert_eq!(Built::of(run(command.env("SOURCE_DATE_EPOCH", super::EPOCH))).ran("COPY large /large"), 0);
 }
