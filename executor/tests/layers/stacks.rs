@@ -1,9 +1,12 @@
 //! Whole images: layers fetched and unpacked side by side, each once.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use layercake_cache::{Digest, Store};
 use layercake_executor::change::capture;
@@ -134,4 +137,57 @@ fn the_first_cause_is_reported_and_nobody_waits_for_ever() {
         Err(Error::Missing { digest: *digest })
     });
     assert!(result.is_ok() || matches!(result, Err(Error::Missing { .. })));
+}
+
+/// A large enough archive that its beginning is unpacked before its end has come.
+fn large() -> Image {
+    let content: Vec<u8> =
+        (0..1_500_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
+    Image::new(&[Tree::of(&[("a", Kind::File(content.clone())), ("b", Kind::File(content))])])
+}
+
+#[test]
+fn a_layer_is_read_along_while_it_comes_in_pieces() {
+    let image = large();
+    let unpacked = ensure_all(&image.store, &image.layers, 1, |digest| -> Result<(), Error> {
+        let mut partial = image.store.partial_blob(digest).unwrap();
+        for piece in image.blobs[0].chunks(20_000) {
+            partial.write_all(piece).unwrap();
+            thread::sleep(Duration::from_millis(3));
+        }
+        Ok(partial.finish(image.blobs[0].len() as u64)?)
+    });
+    assert_eq!(fs::metadata(unpacked.unwrap()[0].path.join("b")).unwrap().len(), 1_500_000);
+}
+
+#[test]
+fn what_began_anew_is_unpacked_from_what_came_in_the_end() {
+    let image = large();
+    let unpacked = ensure_all(&image.store, &image.layers, 1, |digest| -> Result<(), Error> {
+        let mut partial = image.store.partial_blob(digest).unwrap();
+        let half = image.blobs[0].len() / 2;
+        let mut spoilt = image.blobs[0][..half].to_vec();
+        spoilt[half / 2..].fill(0x55);
+        partial.write_all(&spoilt).unwrap();
+        // Long enough for the reader to be deceived.
+        thread::sleep(Duration::from_millis(50));
+        partial.restart()?;
+        partial.write_all(&image.blobs[0]).unwrap();
+        Ok(partial.finish(image.blobs[0].len() as u64)?)
+    });
+    let unpacked = unpacked.unwrap();
+    assert_eq!(fs::metadata(unpacked[0].path.join("b")).unwrap().len(), 1_500_000);
+    assert_eq!(fs::read_dir(image.store.root().join("folders")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_transfer_that_fails_is_what_is_told_and_nothing_is_published() {
+    let image = large();
+    let result = ensure_all(&image.store, &image.layers, 1, |digest| -> Result<(), Error> {
+        let mut partial = image.store.partial_blob(digest).unwrap();
+        partial.write_all(&image.blobs[0][..image.blobs[0].len() / 2]).unwrap();
+        Err(Error::Missing { digest: Digest::of(b"the transfer") })
+    });
+    assert!(matches!(result, Err(Error::Missing { digest }) if digest == Digest::of(b"the transfer")));
+    assert!(!image.store.root().join("folders").exists());
 }
