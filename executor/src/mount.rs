@@ -79,6 +79,13 @@ pub(crate) fn attach(mount: &OwnedFd, place: BorrowedFd<'_>) -> Result<(), Errno
     rustix::mount::move_mount(mount, c"", place, c"", flags)
 }
 
+/// Leaves a mount of a directory where it goes with the machine's root, as a command enters its tree. Closed unattached it
+/// would be gone at once, for which the kernel waits until every processor has taken notice; so it waits once for all. Where
+/// this cannot be done it is just closed.
+pub(crate) fn park(mount: &OwnedFd) {
+    let _ = open_place(Path::new(MOUNT_POINT)).and_then(|place| attach(mount, place.as_fd()));
+}
+
 /// Sets attributes of a mount, and with [`Depth::Recursive`] of all below it.
 pub(crate) fn set_attributes(mount: BorrowedFd<'_>, attributes: MountAttrFlags, depth: Depth) -> Result<(), Errno> {
     // `struct mount_attr` of `linux/mount.h`.

@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A device, or all of a major number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,21 @@ impl Device {
 /// # Errors
 /// If the kernel refuses: it takes root's capabilities over the machine.
 pub(super) fn guard(folder: &Path, more: &[Device]) -> io::Result<()> {
-    let program = load(&program(USUAL.iter().chain(more)))?;
+    // The kernel checks and translates a program when it is loaded. The usual one serves all groups.
+    static USUAL_PROGRAM: OnceLock<OwnedFd> = OnceLock::new();
+    let own;
+    let program = match USUAL_PROGRAM.get() {
+        Some(usual) if more.is_empty() => usual,
+        _ => {
+            let loaded = load(&program(USUAL.iter().chain(more)))?;
+            if more.is_empty() {
+                USUAL_PROGRAM.get_or_init(|| loaded)
+            } else {
+                own = loaded;
+                &own
+            }
+        }
+    };
     let group = File::open(folder)?;
     // `struct { … } /* anonymous struct used by BPF_PROG_ATTACH/DETACH commands */` of `union bpf_attr`.
     #[repr(C)]

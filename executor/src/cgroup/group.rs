@@ -71,6 +71,10 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
+        // Nothing is left of a command that was waited for.
+        if fs::remove_dir(&self.folder).is_ok() {
+            return;
+        }
         let _ = fs::write(self.folder.join("cgroup.kill"), "1");
         for _ in 0..TRIES {
             match fs::remove_dir(&self.folder) {

@@ -62,6 +62,7 @@ pub(super) fn make(shm_size: u64, mounts: &[Mount]) -> Result<Devices, Failure> 
             Err(error) => return Err(Failure::system(format!("take along `/dev/{name}`"), error)),
         }
     }
+    mount::park(&made);
     for (name, system) in [("pts", Some(terminals()?)), ("shm", Some(shared_memory(shm_size)?)), ("mqueue", queues()?)]
     {
         let is_taken = mounts.iter().any(|mount| Path::new(&mount.target) == Path::new("/dev").join(name));

@@ -41,6 +41,11 @@ impl Shelf {
         Ok(Self { folder, count: 0 })
     }
 
+    /// Closes it: the mounts of its files keep them.
+    pub(super) fn close(self) {
+        mount::park(&self.folder);
+    }
+
     /// A mount that is a file with this content.
     pub(super) fn file(&mut self, content: &[u8], permissions: Permissions) -> Result<OwnedFd, Failure> {
         self.count += 1;

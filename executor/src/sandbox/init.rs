@@ -130,6 +130,7 @@ fn items(spec: &Spec, guard: Option<DeviceGuard>) -> Result<Vec<Item>, Failure> 
         close_to_devices(guard, mount.as_fd())?;
         items.push(item(&wanted.target, mount, Missing::Make));
     }
+    shelf.close();
     items.sort_by_key(|item| item.target.components().count());
     Ok(items)
 }

@@ -14,7 +14,14 @@ use crate::overlay::{Overlay, Upper, Way};
 
 /// Mounts the tree, attached nowhere.
 pub(super) fn mount(tree: &Overlay, wanted: &[Wanted<'_>]) -> Result<OwnedFd, Failure> {
-    let skeleton = skeleton::build(view(tree).mount()?.as_fd(), wanted)?;
+    let view = view(tree);
+    let mounted: OwnedFd = view.mount()?.into();
+    let skeleton = skeleton::build(mounted.as_fd(), wanted)?;
+    // A single folder is not mounted anew.
+    if view.lowers.len() > 1 {
+        mount::park(&mounted);
+    }
+    drop(mounted);
     match skeleton {
         None => plain(tree),
         Some(skeleton) => over_skeleton(tree, skeleton),
