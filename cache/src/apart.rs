@@ -76,7 +76,7 @@ mod tests {
         let mut names = (0..).map(|number: u32| number.to_string());
         let path = make(parent.path(), 0o750, || names.next().unwrap()).unwrap();
         let all: Vec<PathBuf> = fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(all, [path.clone()]);
+        assert_eq!(all, std::slice::from_ref(&path));
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o750);
     }

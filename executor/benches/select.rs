@@ -50,8 +50,7 @@ fn selecting(criterion: &mut Criterion) {
         true => Verdict::Skip,
         false => Verdict::Take,
     };
-    let filters: [(&str, &(dyn Fn(&Path, FileType) -> Verdict + Sync)); 2] =
-        [("known", &all), ("known, with an ignore file", &ignoring)];
+    let filters: [(&str, &Filter); 2] = [("known", &all), ("known, with an ignore file", &ignoring)];
     for (files, context) in &contexts {
         let root = Root::open(context.path()).unwrap();
         let whole = [PathBuf::new()];

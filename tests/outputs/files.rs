@@ -38,7 +38,7 @@ fn a_digest_that_is_told_already_is_told_anew() {
     file.set_modified(std::time::UNIX_EPOCH).unwrap();
     home.build(["--iidfile", "id", "ctx"]);
     assert!(file.metadata().unwrap().modified().unwrap() > std::time::UNIX_EPOCH, "the very file is touched");
-    home.write("id", &format!("{}\n", first.digest));
+    home.write("id", format!("{}\n", first.digest));
     home.build(["--iidfile", "id", "ctx"]);
     assert_eq!(home.read("id"), first.digest);
 }
