@@ -24,6 +24,9 @@ const SIZES: [usize; 2] = [1_000, 10_000];
 const IGNORED: &str =
     "**/node_modules\n**/*.log\n.git\n**/__pycache__\n*.md\n!README.md\n**/.DS_Store\ndist\n.env*\ncoverage\n";
 
+/// What is asked about each path.
+type Filter = dyn Fn(&Path, FileType) -> Verdict + Sync;
+
 /// A hundred files to a folder.
 fn context(files: usize) -> tempfile::TempDir {
     let context = tempfile::tempdir().unwrap();
