@@ -25,7 +25,7 @@ const IGNORED: &str =
     "**/node_modules\n**/*.log\n.git\n**/__pycache__\n*.md\n!README.md\n**/.DS_Store\ndist\n.env*\ncoverage\n";
 
 /// What is asked about each path.
-type Filter = dyn Fn(&Path, FileType) -> Verdict + Sync;
+type Filter<'a> = dyn Fn(&Path, FileType) -> Verdict + Sync + 'a;
 
 /// A hundred files to a folder.
 fn context(files: usize) -> tempfile::TempDir {
@@ -53,7 +53,7 @@ fn selecting(criterion: &mut Criterion) {
         true => Verdict::Skip,
         false => Verdict::Take,
     };
-    let filters: [(&str, &Filter); 2] = [("known", &all), ("known, with an ignore file", &ignoring)];
+    let filters: [(&str, &Filter<'_>); 2] = [("known", &all), ("known, with an ignore file", &ignoring)];
     for (files, context) in &contexts {
         let root = Root::open(context.path()).unwrap();
         let whole = [PathBuf::new()];
