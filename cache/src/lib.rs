@@ -30,6 +30,6 @@ pub use key::{ContentKey, KeyHasher};
 pub use part::{Alone, Part, PartKind};
 pub use partial::PartialBlob;
 pub use scratch::Scratch;
-pub use settle::settle_hook;
+pub use settle::{Judge, settle_hook};
 pub use shared::{SharedFolder, Sharing};
 pub use store::Store;

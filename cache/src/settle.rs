@@ -4,6 +4,7 @@
 //! The file `settled` says in which boot of the machine the store was used last, and up to when everything published was on the
 //! disk. A process of its own syncs some seconds after whoever has published something.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -18,8 +19,10 @@ use rustix::fs::{Access, FlockOperation, flock};
 
 use crate::digest::{Digest, Digester};
 use crate::error::{At, Error};
+use crate::id::ContentId;
 use crate::publish;
 use crate::scratch;
+use crate::store::Store;
 
 /// The file's name.
 pub(crate) const SETTLED: &str = "settled";
@@ -75,6 +78,10 @@ fn settle(root: &Path, asked: i64) -> Result<(), Error> {
         return Ok(());
     }
     let Some(boot) = boot() else { return Ok(()) };
+    // What another boot has left in doubt stays so until it is looked at.
+    if Settled::read(root).is_some_and(|settled| settled.boot != boot) {
+        return Ok(());
+    }
     let until = now() - MARGIN;
     // Not opened as a store: nobody who makes room has to wait for this.
     let folder = File::open(root).at("open", root)?;
@@ -89,9 +96,13 @@ pub(crate) fn note_new(root: &Path) -> Result<(), Error> {
     publish::bytes(Settled { boot, until: now() - MARGIN }.text().as_bytes(), &temporary(root), &root.join(SETTLED))
 }
 
+/// Says which of some folders are whole. Nobody else uses the store meanwhile.
+pub type Judge = dyn Fn(&Store, &[ContentId]) -> Vec<ContentId>;
+
 /// Drops what may not have reached the disk, if the machine has been started since the store was used last. `lock` is held
 /// shared, before and afterwards.
-pub(crate) fn check(root: &Path, lock: &File) -> Result<(), Error> {
+pub(crate) fn check(store: &Store, lock: &File, judge: &Judge) -> Result<(), Error> {
+    let root = store.root();
     let Some(boot) = boot() else { return Ok(()) };
     if Settled::read(root).is_some_and(|settled| settled.boot == boot) {
         return Ok(());
@@ -108,7 +119,7 @@ pub(crate) fn check(root: &Path, lock: &File) -> Result<(), Error> {
         settled => {
             // What is here now has survived: it is on the disk.
             let until = now();
-            drop_doubtful(root, settled.map_or(0, |settled| settled.until))
+            drop_doubtful(store, settled.map_or(0, |settled| settled.until), judge)
                 .and_then(|()| Settled { boot, until }.write(root))
         }
     };
@@ -117,32 +128,38 @@ pub(crate) fn check(root: &Path, lock: &File) -> Result<(), Error> {
 }
 
 /// Drops what has been published since `settled` and cannot be shown to be whole. Records are left: each has a checksum.
-fn drop_doubtful(root: &Path, settled: i64) -> Result<(), Error> {
-    let trash = root.join("tmp").join(format!("doubtful-{}-{}", std::process::id(), scratch::unique()));
-    let mut count = 0;
-    let mut discard = |path: &Path| {
-        fs::create_dir_all(&trash).at("create the folder", &trash)?;
-        count += 1;
-        // Deleted as what dead processes leave.
-        fs::rename(path, trash.join(count.to_string())).at("discard", path)
-    };
+fn drop_doubtful(store: &Store, settled: i64, judge: &Judge) -> Result<(), Error> {
+    let root = store.root();
+    let mut discarded = Vec::new();
     for path in published_since(&root.join("blobs/sha256"), settled)? {
         if !is_blob_whole(&path).at("read", &path)? {
-            discard(&path)?;
+            discarded.push(path);
         }
     }
-    for path in published_since(&root.join("folders"), settled)? {
-        discard(&path)?;
-    }
+    let folders = published_since(&root.join("folders"), settled)?.into_iter();
+    let (ids, unnamed): (Vec<_>, Vec<_>) = folders.map(|path| (id_of(&path), path)).partition(|(id, _)| id.is_some());
+    let ids: Vec<ContentId> = ids.into_iter().filter_map(|(id, _)| id).collect();
+    let whole: HashSet<ContentId> =
+        if ids.is_empty() { HashSet::new() } else { judge(store, &ids).into_iter().collect() };
+    discarded.extend(ids.iter().filter(|id| !whole.contains(id)).map(|id| store.folder_path(id)));
+    discarded.extend(unnamed.into_iter().map(|(_, path)| path));
     for shelf in entries(&root.join("names"))? {
-        for path in published_since(&shelf, settled)? {
-            // Less than a block: all of it is there, or nothing.
-            if fs::metadata(&path).is_ok_and(|found| found.len() == 0) {
-                discard(&path)?;
-            }
-        }
+        // Less than a block: all of it is there, or nothing.
+        let lost = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.len() == 0);
+        discarded.extend(published_since(&shelf, settled)?.into_iter().filter(lost));
+    }
+    if discarded.is_empty() {
+        return Ok(());
+    }
+    let trash = store.scratch()?;
+    for (number, path) in discarded.iter().enumerate() {
+        fs::rename(path, trash.path().join(number.to_string())).at("discard", path)?;
     }
     Ok(())
+}
+
+fn id_of(folder: &Path) -> Option<ContentId> {
+    folder.file_name()?.to_str()?.to_owned().try_into().ok()
 }
 
 /// What in a folder has been changed, or moved there, since a time in seconds since 1970.
@@ -208,15 +225,22 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use super::*;
-    use crate::id::ContentId;
     use crate::key::KeyHasher;
-    use crate::store::Store;
 
     /// A store that was used in another boot, in which everything before `until` was synced.
     fn after_power_failure(root: &Path, until: i64) -> Store {
         let settled = Settled { boot: "another".to_owned(), until };
         settled.write(root).unwrap();
-        Store::open(root).unwrap()
+        open(root, &[])
+    }
+
+    /// Opened by somebody who knows of these folders that they are whole.
+    fn open(root: &Path, whole: &[ContentId]) -> Store {
+        let whole = whole.to_vec();
+        Store::open_settled(root, &move |_, folders| {
+            folders.iter().copied().filter(|folder| whole.contains(folder)).collect()
+        })
+        .unwrap()
     }
 
     fn published(root: &Path) -> (Digest, Digest, ContentId) {
@@ -249,15 +273,10 @@ mod tests {
         drop(store);
         let store = after_power_failure(root, now() - 100);
         assert!(store.has_blob(&whole) && !store.has_blob(&lost));
-        assert!(!store.has_folder(&id), "nobody can tell that a folder is whole");
+        assert!(!store.has_folder(&id), "nobody says that the folder is whole");
         assert_eq!(store.record(&KeyHasher::new("test").finish()).unwrap().unwrap(), b"record");
         assert_eq!(store.named("shelf", "kept").unwrap().unwrap(), b"value");
         assert_eq!(store.named("shelf", "lost").unwrap(), None);
-        assert!(
-            !fs::read_dir(root.join("tmp"))
-                .unwrap()
-                .any(|entry| { entry.unwrap().file_name().to_string_lossy().starts_with("doubtful") })
-        );
     }
 
     #[test]
@@ -267,11 +286,11 @@ mod tests {
         let (whole, _, id) = published(root);
         assert!(after_power_failure(root, now() + 100).has_folder(&id));
         // In the same boot nothing is in doubt, synced or not.
-        assert!(Store::open(root).unwrap().has_folder(&id));
-        assert!(Store::open(root).unwrap().has_blob(&whole));
+        assert!(open(root, &[]).has_folder(&id));
+        assert!(open(root, &[]).has_blob(&whole));
         // A file that has not reached the disk itself says nothing.
         lose(&root.join(SETTLED));
-        assert!(!Store::open(root).unwrap().has_folder(&id));
+        assert!(!open(root, &[]).has_folder(&id));
     }
 
     #[test]
@@ -298,7 +317,7 @@ mod tests {
         let (_, _, id) = published(root);
         lose(&root.join("format"));
         lose(&root.join(SETTLED));
-        assert!(!Store::open(root).unwrap().has_folder(&id));
-        assert!(Store::open(root).is_ok());
+        assert!(!open(root, &[]).has_folder(&id));
+        drop(open(root, &[]));
     }
 }

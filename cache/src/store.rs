@@ -25,7 +25,7 @@ use crate::error::{At, Error};
 use crate::part::touch;
 use crate::partial;
 use crate::scratch::{self, Scratch};
-use crate::settle;
+use crate::settle::{self, Judge};
 
 /// What the file `format` holds.
 const FORMAT: &str = "layercake store 1\n";
@@ -62,10 +62,20 @@ impl Store {
         let format = root.join("format");
         let lock = Arc::new(File::open(&format).at("open", &format)?);
         flock(&lock, FlockOperation::LockShared).at("lock", &format)?;
-        settle::check(&root, &lock)?;
         partial::drop_forgotten(&root);
         let scratch = Arc::new(scratch::Session::begin(&root.join("tmp"))?);
         Ok(Self { root, lock, scratch, uses: Uses::Counted })
+    }
+
+    /// The same; but if the machine has been started since the store was used last, what may not have reached the disk is
+    /// checked, and dropped if it is not whole. Of folders `judge` says that.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and if something in doubt cannot be read or dropped.
+    pub fn open_settled(root: &Path, judge: &Judge) -> Result<Self, Error> {
+        let store = Self::open(root)?;
+        settle::check(&store, &store.lock, judge)?;
+        Ok(store)
     }
 
     /// The same store for somebody who only looks around: nothing counts as used by it.

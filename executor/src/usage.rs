@@ -5,6 +5,7 @@
 
 pub mod choice;
 pub mod damage;
+pub mod doubt;
 mod graph;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

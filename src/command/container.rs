@@ -21,6 +21,7 @@ use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::remote::caches::Caches;
 use layercake_executor::sandbox::{Access, Mount, MountKind, Network, Spec};
+use layercake_executor::usage::doubt;
 use layercake_executor::{change, namespace};
 
 use super::inputs::platform_or_host;
@@ -39,7 +40,7 @@ pub fn run(arguments: &Run, paint: Paint) -> Result<(), Failure> {
     // Before there are threads: a process that has some enters no user namespace.
     namespace::enter()?;
     let settings = Settings::read(Path::new("."))?;
-    let store = Store::open(&settings.home)?;
+    let store = doubt::open(&settings.home)?;
     let client = client(&settings);
     let image = find(arguments, &store, &client, paint)?;
     let tree = Tree::of_image(&image);

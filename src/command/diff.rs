@@ -17,6 +17,7 @@ use layercake_executor::namespace;
 use layercake_executor::registry::client::Client;
 use layercake_executor::registry::event::ignore;
 use layercake_executor::remote::caches::Caches;
+use layercake_executor::usage::doubt;
 use operand::Operand;
 use report::Report;
 
@@ -40,7 +41,7 @@ pub fn run(arguments: &Diff, results: Paint) -> Result<(), Failure> {
     // some enters none.
     namespace::enter()?;
     let settings = Settings::read(Path::new("."))?;
-    let store = Store::open(&settings.home)?;
+    let store = doubt::open(&settings.home)?;
     let platform = platform_or_host(arguments.platform.as_deref())?;
     let client = client(&settings);
     let operand = |text| Operand::find(text, &store, &platform, &client);

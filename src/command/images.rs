@@ -10,6 +10,7 @@ use layercake_cache::Store;
 use layercake_compiler::platform::Platform;
 use layercake_executor::image::local::{Images, LocalImage};
 use layercake_executor::image::reference::Reference;
+use layercake_executor::usage::doubt;
 
 use super::inputs::host_platform;
 use crate::arguments::images as arguments;
@@ -69,5 +70,5 @@ fn unknown(name: &str) -> Failure {
 /// If it cannot be opened.
 pub fn open_store() -> Result<Store, Failure> {
     let settings = Settings::read(std::path::Path::new("."))?;
-    Ok(Store::open(&settings.home)?)
+    Ok(doubt::open(&settings.home)?)
 }

@@ -19,6 +19,7 @@ use layercake_compiler::{
 };
 use layercake_executor::build::site::{self, ContextFolder, Reuse};
 use layercake_executor::git::Client;
+use layercake_executor::usage::doubt;
 
 pub use bases::Resolver;
 use passes::Passes;
@@ -263,7 +264,7 @@ pub fn reuse(arguments: &arguments::Inputs, step: &Step) -> Reuse {
 /// # Errors
 /// If it cannot be opened.
 pub fn open_store(settings: &settings::Settings) -> Result<Store, Failure> {
-    Ok(Store::open(&settings.home)?)
+    Ok(doubt::open(&settings.home)?)
 }
 
 /// The language is built in, so a frontend is accepted if it is one of Docker's own for Dockerfiles, whatever its version.

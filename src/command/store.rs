@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use layercake_cache::{Alone, Store};
 use layercake_executor::namespace;
 use layercake_executor::usage::Piece;
+use layercake_executor::usage::doubt;
 
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -23,7 +24,7 @@ fn open() -> Result<Store, Failure> {
     // Files of images belong to users that only a user namespace lets us be. Before there are threads.
     namespace::enter()?;
     let settings = Settings::read(Path::new("."))?;
-    Ok(Store::open(&settings.home)?)
+    Ok(doubt::open(&settings.home)?)
 }
 
 /// Waits until nobody else uses the store. Who comes now waits for us.

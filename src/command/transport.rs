@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
 
-use layercake_cache::Store;
 use layercake_compiler::oci::ContainerConfig;
 use layercake_executor::fault::reason;
 use layercake_executor::image::descriptor::Descriptor;
@@ -14,6 +13,7 @@ use layercake_executor::image::local::Images;
 use layercake_executor::image::reference::Reference;
 use layercake_executor::image::save::{self as saving, Saving};
 use layercake_executor::namespace;
+use layercake_executor::usage::doubt;
 
 use super::images::{find, open_store};
 use super::inputs::{changed_config, host_platform, now, platform_or_host};
@@ -34,7 +34,7 @@ pub fn save(arguments: &arguments::Save, paint: Paint) -> Result<(), Failure> {
     // enters none. Where there are no namespaces nothing was built, and what was pulled needs none.
     let _ = namespace::enter();
     let settings = Settings::read(Path::new("."))?;
-    let store = Store::open(&settings.home)?;
+    let store = doubt::open(&settings.home)?;
     let mut savings: Vec<Saving> = Vec::new();
     for name in &arguments.image {
         let image = find(&store, name, &host_platform())?;
@@ -145,7 +145,7 @@ pub fn import(arguments: &arguments::Import) -> Result<(), Failure> {
         created: Some(now(settings.source_date_epoch)),
         comment: arguments.message.clone().unwrap_or_else(|| format!("Imported from {name}")),
     };
-    let store = Store::open(&settings.home)?;
+    let store = doubt::open(&settings.home)?;
     let descriptor = import_image(&store, input, &name, image, &names)?;
     output::line(&descriptor.digest.to_string())
 }

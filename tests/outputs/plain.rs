@@ -138,3 +138,21 @@ fn a_push_compresses_and_both_ways_lead_to_one_digest() {
     third.layercake(["pull", &name("plain")]).ok();
     assert_eq!(third.layercake(["push", &name("plain")]).ok().stdout.trim(), plain);
 }
+
+#[test]
+fn images_outlive_a_machine_that_went_down_before_anything_was_synced() {
+    let Some(home) = home() else { return };
+    home.build(["-t", "x", "ctx"]);
+    fs::write(home.path("store/settled"), "another-boot 0\n").unwrap();
+    home.layercake(["save", "-o", "saved.tar", "x"]).ok();
+    assert_eq!(home.layers("x")[2].text("one"), "one\n");
+    // Damaged by it, what the image was made of is made again.
+    for folder in fs::read_dir(home.path("store/folders")).unwrap().map(|entry| entry.unwrap().path()) {
+        if folder.join("one").exists() {
+            fs::write(folder.join("one"), "").unwrap();
+        }
+    }
+    fs::write(home.path("store/settled"), "another-boot 0\n").unwrap();
+    home.build(["-t", "x", "ctx"]);
+    assert_eq!(home.layers("x")[2].text("one"), "one\n");
+}

@@ -46,7 +46,7 @@ pub fn describe(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Res
 ///
 /// # Errors
 /// As [`describe`], and if `out` fails.
-pub(super) fn archive<W: Write>(store: &Store, folders: &[ContentId], epoch: Option<i64>, out: W) -> Result<W, Error> {
+pub(crate) fn archive<W: Write>(store: &Store, folders: &[ContentId], epoch: Option<i64>, out: W) -> Result<W, Error> {
     if let [folder] = folders {
         return tar::write(&store.folder_path(folder), epoch, out);
     }

@@ -107,15 +107,17 @@ type Archives = HashMap<String, (Option<i64>, Digest)>;
 
 fn archives(parts: &[Part]) -> Archives {
     let records = parts.par_iter().filter(|part| part.kind == PartKind::Record);
-    let packed = records.filter_map(|part| {
-        let bytes = std::fs::read(&part.path).ok()?;
-        let packed: Packed = serde_json::from_slice(Store::record_value(&bytes)?).ok()?;
-        match packed.folders.as_slice() {
-            [folder] => Some((ContentId::to_string(folder), (packed.epoch, packed.blob.diff_id))),
-            _ => None,
-        }
+    let archives = records.filter_map(packed).filter_map(|packed| match packed.folders.as_slice() {
+        [folder] => Some((ContentId::to_string(folder), (packed.epoch, packed.blob.diff_id))),
+        _ => None,
     });
-    packed.collect()
+    archives.collect()
+}
+
+/// What a record says of a layer that was made here, if it is of one.
+pub(super) fn packed(record: &Part) -> Option<Packed> {
+    let bytes = std::fs::read(&record.path).ok()?;
+    serde_json::from_slice(Store::record_value(&bytes)?).ok()
 }
 
 /// A folder that a layer was made of gives the same archive again.
