@@ -15,6 +15,7 @@ mod execute;
 mod failure;
 mod file;
 mod foreign;
+mod huge_pages;
 mod init;
 mod limit;
 mod lookup;

@@ -21,7 +21,7 @@ fn what_is_missing_from_the_store_is_made_again() {
 #[test]
 fn layers_that_are_missing_are_packed_again() {
     let Some(home) = home() else { return };
-    let digest = home.dated(["-t", "x", "ctx"]).digest;
+    let digest = home.dated(["-o", "type=image,name=x,compression=gzip", "ctx"]).digest;
     let layers = home.inspect("x")["Manifest"]["layers"].take();
     let base = home.inspect("base")["Manifest"]["layers"][0]["digest"].clone();
     for layer in layers.as_array().unwrap().iter().filter(|layer| layer["digest"] != base) {
@@ -30,7 +30,7 @@ fn layers_that_are_missing_are_packed_again() {
         let found = files.arg(home.path("store/blobs")).args(["-name", &hex, "-delete", "-print"]).output().unwrap();
         assert!(!found.stdout.is_empty(), "{hex}");
     }
-    assert_eq!(home.dated(["-t", "x", "ctx"]).digest, digest);
+    assert_eq!(home.dated(["-o", "type=image,name=x,compression=gzip", "ctx"]).digest, digest);
     assert_eq!(home.layers("x").len(), 6);
 }
 

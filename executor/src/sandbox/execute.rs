@@ -9,6 +9,7 @@ use std::ptr;
 use rustix::io::Errno;
 
 use super::failure::Failure;
+use super::huge_pages;
 use crate::mount::last_error;
 
 /// Where programs are looked for when the environment does not say.
@@ -57,6 +58,7 @@ impl Command {
         };
         let (arguments, env) = (pointers(&self.arguments), pointers(&self.env));
         let mut refusal = None;
+        huge_pages::restore();
         for candidate in &self.candidates {
             // SAFETY: all strings are terminated, both lists end with a null pointer, and all of them are still alive.
             unsafe { libc::execve(candidate.as_ptr(), arguments.as_ptr(), env.as_ptr()) };

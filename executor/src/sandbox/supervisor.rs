@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 
 use super::failure::{Doing, Failure};
+use super::huge_pages;
 use super::init::{self, Surroundings};
 use super::message::{self, Order, Report};
 use super::process::{self, Side};
@@ -43,6 +44,7 @@ fn supervise() -> ! {
     let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else { process::exit(1) };
     // Out of the terminal's reach: what is typed there is for the parent to pass on.
     let _ = rustix::process::setsid();
+    huge_pages::give_up();
     let mut commands = Vec::new();
     let status = match serve(&socket, &mut commands) {
         Ok(()) => 0,

@@ -20,6 +20,7 @@ tests![
     insecure_commands_may_open_devices,
     identity_is_the_commands_own,
     keyrings_are_the_commands_own,
+    huge_pages_are_had_as_outside,
 ];
 
 const EPERM: i32 = libc::EPERM;
@@ -357,6 +358,13 @@ fn identity_is_the_commands_own() {
     assert_eq!(little.output("id -G"), "0\n");
     assert_eq!(little.output("grep Groups: /proc/self/status"), "Groups:\t0 \n");
     assert_eq!(little.output("exec ls /proc/self/fd"), "0\n1\n2\n3\n");
+}
+
+/// The processes between us and the command do without.
+fn huge_pages_are_had_as_outside() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let Some(ours) = status.lines().find(|line| line.starts_with("THP_enabled")) else { return skip("huge pages") };
+    assert_eq!(Little::new().output("grep ^THP_enabled /proc/self/status"), format!("{ours}\n"));
 }
 
 fn keyrings_are_the_commands_own() {
