@@ -93,7 +93,7 @@ pub fn write(store: &Store, digest: &Digest, out: &mut dyn Write) -> Result<(), 
 /// Puts the archive of a layer into the store, for those who want a file.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn keep(store: &Store, digest: &Digest) -> Result<(), Error> {
     if !store.has_blob(digest) {
         let mut blob = store.blob_writer()?;

@@ -362,7 +362,7 @@ fn identity_is_the_commands_own() {
 
 /// The processes between us and the command do without.
 fn huge_pages_are_had_as_outside() {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
     let Some(ours) = status.lines().find(|line| line.starts_with("THP_enabled")) else { return skip("huge pages") };
     assert_eq!(Little::new().output("grep ^THP_enabled /proc/self/status"), format!("{ours}\n"));
 }
