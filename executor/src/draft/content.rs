@@ -1,6 +1,5 @@
 //! Copying the content of a file, with its holes.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -8,14 +7,7 @@ use blake3::{Hash, Hasher};
 use rustix::fs::{SeekFrom as Place, seek};
 use rustix::io::Errno;
 
-use crate::tree::content;
-
-/// Bytes read and written at once. From here on hashing on several cores pays.
-const CHUNK: usize = 1 << 20;
-
-thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+use crate::tree::content::{self, CHUNK};
 
 /// Copies everything. What is a hole in the source takes no room in the copy either. `size` and `room` are the source's, as
 /// far as known: its bytes, and those that it takes on its disk.
@@ -53,19 +45,10 @@ pub(super) fn copy_hashed(from: &File, to: &File, size: u64, room: u64) -> io::R
         written.rewind()?;
         return Ok(content::hash(to, size)?);
     }
-    // While a large file is hashed, this thread may be given another file: so the buffer is taken, not borrowed.
-    let mut buffer = BUFFER.take();
-    let result = copy_dense(from, to, size, &mut buffer);
-    BUFFER.set(buffer);
-    result
+    content::with_buffer(size, |buffer| copy_dense(from, to, size, buffer))
 }
 
-fn copy_dense(mut from: &File, mut to: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<(Hash, u64)> {
-    // One byte more than expected, so that the end of a small file is seen without a second read.
-    let wanted = usize::try_from(size).unwrap_or(CHUNK).saturating_add(1).clamp(1 << 12, CHUNK);
-    if buffer.len() < wanted {
-        buffer.resize(wanted, 0);
-    }
+fn copy_dense(mut from: &File, mut to: &File, size: u64, buffer: &mut [u8]) -> io::Result<(Hash, u64)> {
     let mut hasher = Hasher::new();
     let mut length = 0;
     loop {

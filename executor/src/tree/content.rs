@@ -7,7 +7,7 @@ use blake3::{Hash, Hasher};
 use rustix::io::{Errno, Result, read};
 
 /// Bytes read at once. From here on hashing on several cores pays.
-const CHUNK: usize = 1 << 20;
+pub(crate) const CHUNK: usize = 1 << 20;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -18,19 +18,25 @@ thread_local! {
 /// # Errors
 /// If it cannot be read.
 pub fn hash(file: impl AsFd, expected: u64) -> Result<(Hash, u64)> {
-    // While a large file is hashed, this thread may be given another file: so the buffer is taken, not borrowed.
-    let mut buffer = BUFFER.take();
-    let result = hash_with(file.as_fd(), expected, &mut buffer);
-    BUFFER.set(buffer);
-    result
+    with_buffer(expected, |buffer| hash_with(file.as_fd(), buffer))
 }
 
-fn hash_with(file: impl AsFd, expected: u64, buffer: &mut Vec<u8>) -> Result<(Hash, u64)> {
+/// Lends this thread's buffer for the content of a file of `expected` bytes, as far as known: up to [`CHUNK`] of them, and what
+/// is left in it from others.
+pub(crate) fn with_buffer<T>(expected: u64, work: impl FnOnce(&mut [u8]) -> T) -> T {
+    // While a large file is hashed, this thread may be given another file: so the buffer is taken, not borrowed.
+    let mut buffer = BUFFER.take();
     // One byte more than expected, so that the end of a small file is seen without a second buffer.
     let wanted = usize::try_from(expected).unwrap_or(CHUNK).saturating_add(1).clamp(1 << 12, CHUNK);
     if buffer.len() < wanted {
         buffer.resize(wanted, 0);
     }
+    let result = work(&mut buffer);
+    BUFFER.set(buffer);
+    result
+}
+
+fn hash_with(file: impl AsFd, buffer: &mut [u8]) -> Result<(Hash, u64)> {
     let mut hasher = Hasher::new();
     let mut length = 0;
     loop {
