@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use layercake_cache::{ContentId, Digest, Digester, Part, PartKind, Store};
+use layercake_cache::{ContentId, Digester, Part, PartKind, Store};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use crate::fault::reason;
 use crate::layer::blob::Packed;
-use crate::layer::tar;
+use crate::layer::{self, plain};
 
 /// A part of a store that is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn look(store: &Store) -> Health {
     let looked: Vec<(Part, Verdict)> = parts
         .into_par_iter()
         .map(|part| {
-            let verdict = verdict(&part, &archives);
+            let verdict = verdict(store, &part, &archives);
             (part, verdict)
         })
         .collect();
@@ -67,7 +67,7 @@ pub fn look(store: &Store) -> Health {
     health
 }
 
-fn verdict(part: &Part, archives: &Archives) -> Verdict {
+fn verdict(store: &Store, part: &Part, archives: &Archives) -> Verdict {
     let failed =
         |error: &io::Error| Verdict::Unreadable(format!("cannot read `{}`: {}", part.path.display(), reason(error)));
     match part.kind {
@@ -83,7 +83,7 @@ fn verdict(part: &Part, archives: &Archives) -> Verdict {
             Ok(bytes) if Store::record_value(&bytes).is_some() => Verdict::Sound,
             Ok(_) => Verdict::Damaged("its content is not what its checksum says".to_owned()),
         },
-        PartKind::Folder => folder(part, archives),
+        PartKind::Folder => folder(store, part, archives),
         PartKind::Shared | PartKind::Name | PartKind::Claim | PartKind::Unfinished | PartKind::Other => {
             Verdict::Unknown
         }
@@ -102,13 +102,13 @@ fn hash(part: &Part) -> io::Result<String> {
     }
 }
 
-/// What folders have been packed as: the latest time, and the digest of the archive.
-type Archives = HashMap<String, (Option<i64>, Digest)>;
+/// What has been made of single folders.
+type Archives = HashMap<String, Packed>;
 
 fn archives(parts: &[Part]) -> Archives {
     let records = parts.par_iter().filter(|part| part.kind == PartKind::Record);
     let archives = records.filter_map(packed).filter_map(|packed| match packed.folders.as_slice() {
-        [folder] => Some((ContentId::to_string(folder), (packed.epoch, packed.blob.diff_id))),
+        [folder] => Some((ContentId::to_string(folder), packed)),
         _ => None,
     });
     archives.collect()
@@ -120,14 +120,17 @@ pub(super) fn packed(record: &Part) -> Option<Packed> {
     serde_json::from_slice(Store::record_value(&bytes)?).ok()
 }
 
-/// A folder that a layer was made of gives the same archive again.
-fn folder(part: &Part, archives: &Archives) -> Verdict {
-    let Some((epoch, expected)) = archives.get(&part.name) else { return Verdict::Unknown };
-    let mut digester = Digester::default();
-    let written = tar::write(&part.path, *epoch, &mut digester).map(drop);
-    match written.map(|()| digester.finish().0) {
-        Ok(found) if found == *expected => Verdict::Sound,
-        Ok(_) => Verdict::Damaged("its files are others than those of the layer that was made of it".to_owned()),
+/// Whether the folders that a layer was made of give its archive again.
+pub(super) fn is_given_again(store: &Store, packed: &Packed) -> Result<bool, layer::Error> {
+    let archive = plain::archive(store, &packed.folders, packed.epoch, Digester::default())?;
+    Ok(archive.finish().0 == packed.blob.diff_id)
+}
+
+fn folder(store: &Store, part: &Part, archives: &Archives) -> Verdict {
+    let Some(packed) = archives.get(&part.name) else { return Verdict::Unknown };
+    match is_given_again(store, packed) {
+        Ok(true) => Verdict::Sound,
+        Ok(false) => Verdict::Damaged("its files are others than those of the layer that was made of it".to_owned()),
         Err(error) => Verdict::Unreadable(format!("`{}`: {error}", part.path.display())),
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use layercake_cache::{ContentId, Digester, Error, PartKind, Store};
+use layercake_cache::{ContentId, Error, PartKind, Store};
 
-use super::damage::packed;
-use crate::layer::plain;
+use super::damage::{is_given_again, packed};
 
 /// Opens a store. Where it was not synced before the machine was started anew, what is not known to be whole is dropped: it is
 /// made, or unpacked, again.
@@ -30,8 +29,7 @@ fn whole(store: &Store, folders: &[ContentId]) -> Vec<ContentId> {
         if !is_asked || !packed.folders.iter().all(|folder| store.has_folder(folder)) {
             continue;
         }
-        let archive = plain::archive(store, &packed.folders, packed.epoch, Digester::default());
-        if archive.map_or(true, |archive| archive.finish().0 == packed.blob.diff_id) {
+        if is_given_again(store, &packed).unwrap_or(true) {
             whole.extend(packed.folders.iter().filter(|folder| doubtful.remove(*folder)));
         }
     }
@@ -46,6 +44,7 @@ mod tests {
 
     use super::*;
     use crate::change;
+    use crate::layer::plain;
 
     /// A folder with one file, as a step leaves it.
     fn folder(store: &Store, content: &str) -> ContentId {
