@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::digest::{Digest, Digester};
+use crate::digest::{Digest, Hashed};
 use crate::error::{At, Error};
 use crate::publish;
 use crate::store::Store;
@@ -14,20 +14,8 @@ use crate::store::Store;
 pub struct BlobWriter<'a> {
     store: &'a Store,
     temporary: PathBuf,
-    file: BufWriter<Hashed>,
+    file: BufWriter<Hashed<File>>,
     published: bool,
-}
-
-#[derive(Debug)]
-struct Hashed {
-    file: File,
-    digester: Digester,
-}
-
-impl std::fmt::Debug for Digester {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Digester")
-    }
 }
 
 impl Store {
@@ -92,7 +80,7 @@ impl Store {
     pub fn blob_writer(&self) -> Result<BlobWriter<'_>, Error> {
         let temporary = self.temporary()?;
         let file = File::create_new(&temporary).at("create", &temporary)?;
-        let hashed = Hashed { file, digester: Digester::default() };
+        let hashed = Hashed::new(file);
         Ok(BlobWriter { store: self, temporary, file: BufWriter::with_capacity(1 << 17, hashed), published: false })
     }
 }
@@ -152,17 +140,5 @@ impl Drop for BlobWriter<'_> {
         if !self.published {
             let _ = fs::remove_file(&self.temporary);
         }
-    }
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.digester.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }

@@ -83,6 +83,12 @@ pub struct Digester {
     length: u64,
 }
 
+impl fmt::Debug for Digester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digester")
+    }
+}
+
 impl Digester {
     /// Takes in more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
@@ -111,5 +117,33 @@ impl Write for Digester {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Hashes what is written to `out` on its way.
+#[derive(Debug)]
+pub struct Hashed<W> {
+    /// Has seen all that was written.
+    pub digester: Digester,
+    /// Where it goes.
+    pub out: W,
+}
+
+impl<W: Write> Hashed<W> {
+    /// In front of `out`, to which nothing has been written yet.
+    pub fn new(out: W) -> Self {
+        Self { digester: Digester::default(), out }
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.digester.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

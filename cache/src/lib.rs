@@ -23,7 +23,7 @@ mod store;
 
 pub use blob::BlobWriter;
 pub use claim::Claim;
-pub use digest::{Digest, Digester, InvalidDigest};
+pub use digest::{Digest, Digester, Hashed, InvalidDigest};
 pub use error::{Error, reason};
 pub use id::ContentId;
 pub use key::{ContentKey, KeyHasher};

@@ -2,13 +2,12 @@
 
 use std::io::{self, Write};
 
-use layercake_cache::{ContentId, ContentKey, Digest, Digester, KeyHasher, Store};
+use layercake_cache::{ContentId, ContentKey, Digest, Hashed, KeyHasher, Store};
 use serde::{Deserialize, Serialize};
 
 use super::compress::Compression;
 use super::decompress::Decompressor;
 use super::error::Error;
-use super::plain::Hashed;
 use super::unpack::Layer;
 use super::{plain, tar, unpack};
 use crate::fault::{Fault, PathError};
@@ -203,7 +202,7 @@ fn write(
         error => error,
     };
     let compressor = compression.compressor(out).map_err(place)?;
-    let mut hashed = Hashed { digester: Digester::default(), out: compressor };
+    let mut hashed = Hashed::new(compressor);
     pack(&mut hashed).map_err(place)?;
     let (diff_id, _) = hashed.digester.finish();
     let out = hashed.out.finish().map_err(|error| PathError::new("write", &temporary, error))?;

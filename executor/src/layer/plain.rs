@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use layercake_cache::{ContentId, ContentKey, Digest, Digester, KeyHasher, Store};
+use layercake_cache::{ContentId, ContentKey, Digest, Digester, Hashed, KeyHasher, Store};
 
 use super::blob::{LayerBlob, Packed};
 use super::compress::Compression;
@@ -85,7 +85,7 @@ pub fn write(store: &Store, digest: &Digest, out: &mut dyn Write) -> Result<(), 
         return io::copy(&mut blob, out).map(drop).map_err(failed);
     }
     let packed = origin(store, digest).ok_or(Error::Missing { digest: *digest })?;
-    let hashed = Hashed { digester: Digester::default(), out };
+    let hashed = Hashed::new(out);
     let (found, _) = archive(store, &packed.folders, packed.epoch, hashed)?.digester.finish();
     if found == *digest { Ok(()) } else { Err(Error::DiffId { expected: *digest, found }) }
 }
@@ -122,22 +122,4 @@ fn remembered(store: &Store, key: &ContentKey) -> Result<Option<Packed>, Error> 
     let record = store.record(key)?;
     let packed = record.and_then(|record| serde_json::from_slice::<Packed>(&record).ok());
     Ok(packed.filter(|packed| origin(store, &packed.blob.diff_id).is_some()))
-}
-
-/// Hashes an archive on its way.
-pub(super) struct Hashed<W> {
-    pub(super) digester: Digester,
-    pub(super) out: W,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.out.write(bytes)?;
-        self.digester.update(&bytes[..length]);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
