@@ -69,7 +69,7 @@ impl Overlay {
     }
 
     /// Mounts the overlay with one more layer, already open, over the lowers and below the upper.
-    pub(crate) fn mount_with(&self, top: OwnedFd, way: Way) -> Result<OwnedFd, Error> {
+    pub(crate) fn mount_with(&self, top: &OwnedFd, way: Way) -> Result<OwnedFd, Error> {
         mounting::mount(self, Some(top), way)
     }
 }

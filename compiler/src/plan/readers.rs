@@ -1,7 +1,7 @@
-//! Which images a plan reads files of, and which it only adds to.
+//! Who reads what is in a tree: which images a plan reads files of and which it only adds to, and which command comes next.
 
 use super::{Plan, StepId};
-use crate::operation::{Below, Operation};
+use crate::operation::{Below, Operation, Run};
 
 impl Plan {
     /// Whether a step reads files of the image that `base` brings. One that only adds to its tree does not: it looks at
@@ -24,6 +24,22 @@ impl Plan {
         }
         false
     }
+
+    /// The first command that runs in the tree of `step`, or in what other steps make of that.
+    #[must_use]
+    pub fn command_on(&self, step: StepId) -> Option<&Run> {
+        let mut on_it = vec![false; self.steps.len()];
+        on_it[step.index()] = true;
+        for step in self.steps.iter().skip(step.index() + 1) {
+            if step.inputs.first().is_some_and(|below| on_it[below.index()]) {
+                if let Operation::Run(run) = &step.operation {
+                    return Some(run);
+                }
+                on_it[step.id.index()] = true;
+            }
+        }
+        None
+    }
 }
 
 /// Whether no more is taken of this input than what it changed.
@@ -33,7 +49,7 @@ fn is_change(operation: &Operation, slot: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::operation::{Below, MakeDir, Operation};
+    use crate::operation::{Below, MakeDir, Network, Operation, Run, Security};
     use crate::plan::StepId;
     use crate::plan::cost::tests::plan;
 
@@ -59,5 +75,28 @@ mod tests {
         plan.steps[3].operation = folder(Below::Way);
         assert!(plan.reads_files_of(StepId(0)));
         assert!(!plan.reads_files_of(StepId(2)));
+    }
+
+    #[test]
+    fn the_next_command_is_the_first_on_the_tree() {
+        let run = |argument: &str| {
+            Operation::Run(Run {
+                arguments: vec![argument.to_owned()],
+                env: Default::default(),
+                user: String::new(),
+                workdir: "/".to_owned(),
+                mounts: Vec::new(),
+                network: Network::Default,
+                security: Security::Sandbox,
+                devices: Vec::new(),
+            })
+        };
+        // 0 <- 1 <- 2, 3 takes from 2, and 4 is on 2.
+        let mut plan = plan(&[&[], &[0], &[1], &[0, 2], &[2]]);
+        plan.steps[1].operation = run("one");
+        plan.steps[3].operation = run("elsewhere");
+        plan.steps[4].operation = run("two");
+        let next = |step| plan.command_on(StepId(step)).map(|run| run.arguments[0].as_str());
+        assert_eq!([0, 1, 2, 3, 4].map(next), [Some("one"), Some("two"), Some("two"), None, None]);
     }
 }

@@ -32,8 +32,9 @@ pub fn folders(
     fetch: Fetch<'_>,
     listener: Listener<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
-    let lacking = lacking(tree, store, caches);
-    if !lacking.is_empty() {
+    let missing = missing(tree, store);
+    let mut lacking = missing.iter().filter(|folder| !caches.has_layer(folder)).copied().peekable();
+    if lacking.peek().is_some() {
         // All at once, so that their steps are done again in one go.
         caches.give_up(lacking);
         return Err(remote::error::Error::Gone.into());
@@ -48,7 +49,7 @@ pub fn folders(
     let mut lowest_first: Vec<PathBuf> = unpacked.into_iter().map(|layer| layer.path).collect();
     for layer in tree.layers() {
         if let Layer::Change(change) = layer {
-            if !store.has_folder(&change.folder) {
+            if missing.contains(&change.folder) {
                 caches.bring(store, change, &stacked(&lowest_first), listener)?;
             }
             lowest_first.push(store.folder_path(&change.folder));
@@ -59,11 +60,16 @@ pub fn folders(
 
 /// The folders of a tree that nobody has.
 pub(super) fn lacking(tree: &Tree, store: &Store, caches: &Caches<'_>) -> Vec<ContentId> {
+    missing(tree, store).into_iter().filter(|folder| !caches.has_layer(folder)).collect()
+}
+
+/// The folders of steps that are not here.
+fn missing(tree: &Tree, store: &Store) -> HashSet<ContentId> {
     let folders = tree.layers().iter().filter_map(|layer| match layer {
         Layer::Change(change) => Some(change.folder),
         Layer::Image(_) => None,
     });
-    folders.filter(|folder| !store.has_folder(folder) && !caches.has_layer(folder)).collect()
+    folders.filter(|folder| !store.has_folder(folder)).collect()
 }
 
 /// Folders as an overlay wants them. One that lies on itself would be refused: the upper one shows everything that the lower

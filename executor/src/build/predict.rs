@@ -183,7 +183,7 @@ impl Walk<'_> {
         base: Result<(), StepId>,
     ) -> Result<(Prediction, Outcome), Error> {
         self.wanted.store(false, Ordering::Relaxed);
-        let (action, ingredients) = match Action::find(step, inputs, &self.site, &Cancel::default()) {
+        let (action, ingredients) = match Action::find(self.plan, step, inputs, &self.site, &Cancel::default()) {
             Ok(found) => found,
             Err(error) if self.wanted.load(Ordering::Relaxed) || error.is_unasked() => {
                 return Ok((self.unless_refused(step, Remark::NotFetched), Err(step.id)));

@@ -38,7 +38,8 @@ pub fn perform(
 /// An operation that changes a tree, with what was found out for its key.
 pub(super) enum Action<'a> {
     Copy(copy::Sources<'a>),
-    Run(&'a Run),
+    /// With the command that comes after it.
+    Run(&'a Run, Option<&'a Run>),
     MakeDir(&'a MakeDir, Option<Way>),
     Git(&'a Git),
 }
@@ -54,10 +55,10 @@ fn product(plan: &Plan, step: &Step, site: &Site<'_>, cancel: &Cancel, inputs: &
         let made = http::bring(operation, step, site, cancel)?;
         return Ok(Product::Tree(Tree::scratch().with(&made.change), Some(made)));
     }
-    let (mut action, mut ingredients) = Action::find(step, inputs, site, cancel)?;
+    let (mut action, mut ingredients) = Action::find(plan, step, inputs, site, cancel)?;
     if !site.caches.is_empty() && remembered(site, &ingredients.key(), reuse)?.is_none() {
         // What is done now is kept under its key. So that has to be made of what is known here.
-        (action, ingredients) = Action::find(step, inputs, &Site { word: Word::Ours, ..*site }, cancel)?;
+        (action, ingredients) = Action::find(plan, step, inputs, &Site { word: Word::Ours, ..*site }, cancel)?;
     }
     describe(&ingredients);
     let made = made(step, &action, site, cancel, inputs, &ingredients.key(), reuse)?;
@@ -118,6 +119,7 @@ impl<'a> Action<'a> {
     /// # Panics
     /// If the step is one that is [given], or brings a file: those have no action.
     pub(super) fn find(
+        plan: &'a Plan,
         step: &'a Step,
         inputs: &'a [Product],
         site: &Site<'a>,
@@ -136,7 +138,7 @@ impl<'a> Action<'a> {
             }
             Operation::Run(operation) => {
                 run::describe(operation, inputs, site, &mut ingredients)?;
-                Self::Run(operation)
+                Self::Run(operation, plan.command_on(step.id))
             }
             Operation::MakeDir(operation) => {
                 Self::MakeDir(operation, make_dir::describe(operation, &below(inputs), site, &mut ingredients)?)
@@ -156,7 +158,7 @@ impl<'a> Action<'a> {
         match self {
             Self::Copy(sources) => sources.way(),
             Self::MakeDir(_, way) => way.as_ref(),
-            Self::Run(_) | Self::Git(_) => None,
+            Self::Run(..) | Self::Git(_) => None,
         }
     }
 }
@@ -210,6 +212,10 @@ pub(super) fn needed<'p>(action: &Action<'_>, inputs: &'p [Product]) -> impl Ite
 
 /// Fails where nobody has a layer of a tree.
 fn require<'p>(trees: impl Iterator<Item = &'p Tree>, site: &Site<'_>) -> Result<(), Error> {
+    // What was made here is looked for when it is used.
+    if site.caches.is_empty() {
+        return Ok(());
+    }
     // All at once, so that their steps are done again in one go.
     let lacking: Vec<_> = trees.flat_map(|tree| lacking(tree, site.store, site.caches)).collect();
     if lacking.is_empty() {
@@ -254,7 +260,9 @@ fn apply<'a>(
         Action::Copy(sources) => sources.apply(&workspace, &inputs[0], site)?,
         Action::MakeDir(operation, way) => make_dir::apply(operation, way.as_ref(), &workspace, &inputs[0], site)?,
         Action::Git(operation) => git::apply(operation, &workspace, site, cancel).map(|()| None)?,
-        Action::Run(operation) => run::apply(operation, step.id, &workspace, inputs, site, cancel).map(|()| None)?,
+        Action::Run(operation, next) => {
+            run::apply(operation, *next, step.id, &workspace, inputs, site, cancel).map(|()| None)?
+        }
     };
     workspace.finish(known, site.store)
 }

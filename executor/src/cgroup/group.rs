@@ -39,8 +39,7 @@ impl Group {
     }
 
     /// Its folder, to which processes are added.
-    #[cfg(test)]
-    pub(super) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
     }
 

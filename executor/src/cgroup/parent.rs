@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::error::Error;
 use super::group::Group;
@@ -25,6 +26,8 @@ pub struct Parent {
     folder: PathBuf,
     limits: Limits,
     count: AtomicU32,
+    /// One that was made ahead.
+    ahead: Mutex<Option<Group>>,
 }
 
 impl Parent {
@@ -50,7 +53,7 @@ impl Parent {
 
     fn new(folder: PathBuf, limits: Limits) -> Self {
         sweep(&folder);
-        Self { folder, limits, count: AtomicU32::new(0) }
+        Self { folder, limits, count: AtomicU32::new(0), ahead: Mutex::new(None) }
     }
 
     fn prepare_below(mount: &Path, own: &str, wanted: Option<&str>, limits: Limits) -> Result<Self, Error> {
@@ -88,8 +91,24 @@ impl Parent {
         Ok(Self::new(folder, limits))
     }
 
-    /// Makes a group for one command.
+    /// A group for one command.
     pub(crate) fn make(&self) -> Result<Group, Error> {
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        ahead.map_or_else(|| self.make_new(), Ok)
+    }
+
+    /// Makes the group of the next command now, and has that `prepare`d. Until that is done nobody takes the group, so that
+    /// nothing is prepared in a group in which a command runs.
+    pub(crate) fn make_ahead<R>(&self, prepare: impl FnOnce(&Group) -> R) -> Result<R, Error> {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let group = match ahead.take() {
+            Some(group) => group,
+            None => self.make_new()?,
+        };
+        Ok(prepare(ahead.insert(group)))
+    }
+
+    fn make_new(&self) -> Result<Group, Error> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
         Group::make(folder, &self.limits)
@@ -235,5 +254,19 @@ mod tests {
         let folder = parent.make().unwrap().folder().to_owned();
         assert!(folder.starts_with(mount.path().join("a/b")));
         assert!(!folder.exists(), "it goes when it is dropped");
+    }
+
+    #[test]
+    fn a_group_that_is_made_ahead_is_the_next_command_s() {
+        let mount = tempfile::tempdir().unwrap();
+        let parent = Parent::prepare_below(mount.path(), "/me", None, Limits::default()).unwrap();
+        let ahead = parent.make_ahead(|group| group.folder().to_owned()).unwrap();
+        assert_eq!(parent.make_ahead(|group| group.folder().to_owned()).unwrap(), ahead, "one is enough");
+        let (next, after) = (parent.make().unwrap(), parent.make().unwrap());
+        assert_eq!(next.folder(), ahead);
+        assert_ne!(after.folder(), ahead);
+        let unused = parent.make_ahead(|group| group.folder().to_owned()).unwrap();
+        drop(parent);
+        assert!(!unused.exists(), "it goes with the parent");
     }
 }

@@ -69,12 +69,14 @@ pub fn describe(
     Ok(())
 }
 
-/// Runs the command in a workspace, and tells what it writes.
+/// Runs the command in a workspace, and tells what it writes. Meanwhile the sandbox of the `next` command is made ready, if it is
+/// known which that is.
 ///
 /// # Errors
 /// If it cannot be run, or fails.
 pub fn apply(
     run: &Run,
+    next: Option<&Run>,
     step: StepId,
     workspace: &Workspace,
     inputs: &[Product],
@@ -101,7 +103,7 @@ pub fn apply(
         group.take(&mut spec);
     }
     let kills = Kills::now();
-    let (end, tail) = follow(&spec, step, site, cancel)?;
+    let (end, tail) = follow(&spec, step, site, cancel, next)?;
     drop(opened);
     if end.is_success() {
         return Ok(());
@@ -118,14 +120,42 @@ pub fn apply(
 }
 
 /// Runs a command to its end, and tells what it says as it says it; gives the last of that.
-fn follow(spec: &Spec, step: StepId, site: &Site<'_>, cancel: &Cancel) -> Result<(End, Vec<u8>), BuildError> {
+fn follow(
+    spec: &Spec,
+    step: StepId,
+    site: &Site<'_>,
+    cancel: &Cancel,
+    next: Option<&Run>,
+) -> Result<(End, Vec<u8>), BuildError> {
     let (reader, writer) = io::pipe().map_err(Error::Output)?;
     let stdout = writer.try_clone().map_err(Error::Output)?;
     let standard = Standard { stdin: None, stdout: Some(stdout.into()), stderr: Some(writer.into()) };
     let running = sandbox::start(spec, standard).map_err(Error::from)?;
     cancel.register(running.killer().map_err(Error::Output)?);
+    if let Some(next) = next {
+        prepare(next, spec, site.surroundings);
+    }
     let tail = listen(reader, |bytes| (site.listener)(Event::Output { step, bytes })).map_err(Error::Output)?;
     Ok((running.wait().map_err(Error::from)?.end, tail))
+}
+
+/// Has the sandbox of the next command made ready; `spec` is that of the one before. What that lacks, the command makes up for.
+fn prepare(next: &Run, before: &Spec, surroundings: &Surroundings) {
+    let expected = Spec {
+        mounts: surroundings.files.clone(),
+        device_guard: before.device_guard,
+        ..spec(next, Overlay::default(), surroundings)
+    };
+    let _ = match &*surroundings.groups {
+        None => sandbox::prepare(&expected),
+        Some(groups) => match groups
+            .make_ahead(|group| sandbox::prepare(&Spec { cgroup: Some(group.folder().to_owned()), ..expected }))
+        {
+            Ok(result) => result,
+            // Whoever needs a group hears why it cannot be made.
+            Err(_) => return,
+        },
+    };
 }
 
 /// Passes on what comes until there is nobody left who could say more: the kernel ends whatever the command left running

@@ -1,8 +1,10 @@
 //! The two ways to mount an overlay: layer by layer since Linux 6.5, and all in one string before.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -33,15 +35,38 @@ const OPTIONS: [(&str, &str); 4] =
 /// The option string of a classic mount has to fit in a page, its terminator included.
 const PAGE: usize = 4096;
 
-/// A layer's folders, held open: a path of any length becomes a short one without characters that need escaping.
-struct Opened {
-    lowers: Vec<OwnedFd>,
-    upper: Option<(OwnedFd, OwnedFd)>,
+/// The longest value of an option that is set on its own (`vfs_fsconfig_locked` copies 256 bytes with the terminator).
+const LONGEST: usize = 255;
+
+/// A folder as the kernel is told of it.
+enum Folder<'a> {
+    /// By its path.
+    Named(&'a Path),
+    /// Held open: a path of any length becomes a short one without characters that need escaping.
+    Open(OwnedFd),
+    /// The same, by whoever has it mounted.
+    Given(BorrowedFd<'a>),
+}
+
+impl Folder<'_> {
+    fn name(&self) -> Cow<'_, Path> {
+        match self {
+            Self::Named(path) => Cow::Borrowed(path),
+            Self::Open(folder) => Cow::Owned(mount::path_of(folder)),
+            Self::Given(folder) => Cow::Owned(mount::path_of(folder)),
+        }
+    }
+}
+
+/// The folders of an overlay.
+struct Folders<'a> {
+    lowers: Vec<Folder<'a>>,
+    upper: Option<(Folder<'a>, Folder<'a>)>,
 }
 
 /// Mounts an overlay of two folders or more, attached nowhere. `top`, where there is one, lies over the lowers and below
 /// the upper.
-pub(super) fn mount(overlay: &Overlay, top: Option<OwnedFd>, way: Way) -> Result<OwnedFd, Error> {
+pub(super) fn mount(overlay: &Overlay, top: Option<&OwnedFd>, way: Way) -> Result<OwnedFd, Error> {
     let count = overlay.lowers.len() + usize::from(top.is_some());
     if count > MAX_LOWERS {
         return Err(Error::TooManyLowers { count, limit: MAX_LOWERS });
@@ -49,13 +74,12 @@ pub(super) fn mount(overlay: &Overlay, top: Option<OwnedFd>, way: Way) -> Result
     if let Some(upper) = &overlay.upper {
         clear_work(&upper.work)?;
     }
-    let opened = open(overlay, top)?;
     match way {
-        Way::Classic => classic(&opened),
-        Way::Newest => match layered(&opened) {
+        Way::Classic => classic(overlay, top),
+        Way::Newest => match layered(overlay, top) {
             // Kernels before 6.5 do not know the option: some say so when it is set, others when all is put together.
             Err(Error::Mount { source, detail, .. }) if source.raw_os_error() == Some(libc::EINVAL) => {
-                classic(&opened).map_err(|error| error.or_detail(detail))
+                classic(overlay, top).map_err(|error| error.or_detail(detail))
             }
             result => result,
         },
@@ -64,23 +88,41 @@ pub(super) fn mount(overlay: &Overlay, top: Option<OwnedFd>, way: Way) -> Result
 
 /// Whether the kernel takes the layers of an overlay of two folders or more one by one.
 pub(super) fn takes_layers_one_by_one(overlay: &Overlay) -> Result<bool, Error> {
-    match layered(&open(overlay, None)?) {
+    match layered(overlay, None) {
         Ok(_) => Ok(true),
         Err(Error::Mount { source, .. }) if source.raw_os_error() == Some(libc::EINVAL) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn open(overlay: &Overlay, top: Option<OwnedFd>) -> Result<Opened, Error> {
-    let mut lowers = Vec::from_iter(top);
-    for lower in &overlay.lowers {
-        lowers.push(open_folder(lower)?);
+impl<'a> Folders<'a> {
+    fn of(
+        overlay: &'a Overlay,
+        top: Option<&'a OwnedFd>,
+        folder: fn(&'a Path) -> Result<Folder<'a>, PathError>,
+    ) -> Result<Self, Error> {
+        let mut lowers = Vec::with_capacity(overlay.lowers.len() + 1);
+        lowers.extend(top.map(|top| Folder::Given(top.as_fd())));
+        for lower in &overlay.lowers {
+            lowers.push(folder(lower)?);
+        }
+        let upper = match &overlay.upper {
+            Some(Upper { upper, work }) => Some((folder(upper)?, folder(work)?)),
+            None => None,
+        };
+        Ok(Self { lowers, upper })
     }
-    let upper = match &overlay.upper {
-        Some(Upper { upper, work }) => Some((open_folder(upper)?, open_folder(work)?)),
-        None => None,
-    };
-    Ok(Opened { lowers, upper })
+}
+
+/// Opened only where it has to be: to look its descriptor up takes the kernel longer than its path.
+fn named(path: &Path) -> Result<Folder<'_>, PathError> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_plain = path.is_absolute() && bytes.len() <= LONGEST && !bytes.contains(&b'\\');
+    if is_plain { Ok(Folder::Named(path)) } else { opened(path) }
+}
+
+fn opened(path: &Path) -> Result<Folder<'_>, PathError> {
+    open_folder(path).map(Folder::Open)
 }
 
 fn open_folder(path: &Path) -> Result<OwnedFd, PathError> {
@@ -103,21 +145,26 @@ fn clear_work(work: &Path) -> Result<(), PathError> {
 }
 
 /// Layer by layer.
-fn layered(opened: &Opened) -> Result<OwnedFd, Error> {
-    let count = opened.lowers.len();
+fn layered(overlay: &Overlay, top: Option<&OwnedFd>) -> Result<OwnedFd, Error> {
+    let folders = Folders::of(overlay, top, named)?;
+    let count = folders.lowers.len();
     let description = mount::describe(c"overlay").map_err(|error| Error::mount(count, String::new(), error))?;
-    let mounted = configure(&description, opened).and_then(|()| mount::create(&description, MountAttrFlags::empty()));
-    mounted.map_err(|error| Error::mount(count, mount::complaint(description), error))
+    let mounted = configure(&description, &folders).and_then(|()| mount::create(&description, MountAttrFlags::empty()));
+    mounted.map_err(|error| match Folders::of(overlay, top, opened) {
+        Ok(_) => Error::mount(count, mount::complaint(description), error),
+        // One of the folders is the reason.
+        Err(error) => error,
+    })
 }
 
-fn configure(description: &OwnedFd, opened: &Opened) -> Result<(), Errno> {
+fn configure(description: &OwnedFd, folders: &Folders<'_>) -> Result<(), Errno> {
     fsconfig_set_string(description, "source", "layercake")?;
-    for lower in &opened.lowers {
-        fsconfig_set_string(description, "lowerdir+", mount::path_of(lower))?;
+    for lower in &folders.lowers {
+        fsconfig_set_string(description, "lowerdir+", &*lower.name())?;
     }
-    if let Some((upper, work)) = &opened.upper {
-        fsconfig_set_string(description, "upperdir", mount::path_of(upper))?;
-        fsconfig_set_string(description, "workdir", mount::path_of(work))?;
+    if let Some((upper, work)) = &folders.upper {
+        fsconfig_set_string(description, "upperdir", &*upper.name())?;
+        fsconfig_set_string(description, "workdir", &*work.name())?;
         fsconfig_set_flag(description, "volatile")?;
     }
     fsconfig_set_flag(description, "userxattr")?;
@@ -125,13 +172,14 @@ fn configure(description: &OwnedFd, opened: &Opened) -> Result<(), Errno> {
 }
 
 /// All in one string, at a mount point that is ours for the moment: the mount moves off it into a descriptor.
-fn classic(opened: &Opened) -> Result<OwnedFd, Error> {
+fn classic(overlay: &Overlay, top: Option<&OwnedFd>) -> Result<OwnedFd, Error> {
     static MOUNT_POINT_IN_USE: Mutex<()> = Mutex::new(());
-    let count = opened.lowers.len();
-    let options = options(opened);
+    let folders = Folders::of(overlay, top, opened)?;
+    let count = folders.lowers.len();
+    let options = options(&folders);
     if options.as_bytes_with_nul().len() > PAGE {
-        let spare = options.as_bytes_with_nul().len() - lowerdir(opened).len();
-        let longest = opened.lowers.iter().map(|lower| mount::path_of(lower).as_os_str().len() + 1).max();
+        let spare = options.as_bytes_with_nul().len() - lowerdir(&folders).len();
+        let longest = folders.lowers.iter().map(|lower| lower.name().as_os_str().len() + 1).max();
         return Err(Error::TooManyLowers { count, limit: PAGE.saturating_sub(spare) / longest.unwrap_or(1) });
     }
     let refused = |error| Error::mount(count, String::new(), error);
@@ -143,10 +191,10 @@ fn classic(opened: &Opened) -> Result<OwnedFd, Error> {
     mounted.map_err(refused)
 }
 
-fn options(opened: &Opened) -> CString {
-    let mut words = vec!["userxattr".to_owned(), format!("lowerdir={}", lowerdir(opened))];
-    if let Some((upper, work)) = &opened.upper {
-        let (upper, work) = (mount::path_of(upper), mount::path_of(work));
+fn options(folders: &Folders<'_>) -> CString {
+    let mut words = vec!["userxattr".to_owned(), format!("lowerdir={}", lowerdir(folders))];
+    if let Some((upper, work)) = &folders.upper {
+        let (upper, work) = (upper.name(), work.name());
         words.push(format!("volatile,upperdir={},workdir={}", upper.display(), work.display()));
     }
     words.extend(OPTIONS.map(|(key, value)| format!("{key}={value}")));
@@ -154,6 +202,6 @@ fn options(opened: &Opened) -> CString {
     CString::new(text).expect("numbers and option names have no zero bytes")
 }
 
-fn lowerdir(opened: &Opened) -> String {
-    opened.lowers.iter().map(|lower| mount::path_of(lower).display().to_string()).collect::<Vec<_>>().join(":")
+fn lowerdir(folders: &Folders<'_>) -> String {
+    folders.lowers.iter().map(|lower| lower.name().display().to_string()).collect::<Vec<_>>().join(":")
 }

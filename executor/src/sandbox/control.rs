@@ -45,6 +45,15 @@ pub struct Killer {
     command: OwnedFd,
 }
 
+/// Has everything made ready that a command like this one needs whatever it does, so that it starts sooner. `spec` says the
+/// network, control group, protection and size of memory of a command that is expected. If none like it comes, that was in vain.
+///
+/// # Errors
+/// If there is no supervisor.
+pub fn prepare(spec: &Spec) -> Result<(), Error> {
+    service::order(&Order::Prepare(spec.into()), &[])
+}
+
 /// Starts a command, and returns when it runs: everything around it is there, and its program has begun.
 ///
 /// # Errors
@@ -69,7 +78,7 @@ pub fn start_connected(
     let stderr = standard.stderr.as_ref().map_or(rustix::stdio::stderr(), AsFd::as_fd);
     let mut files = vec![spec_file.as_fd(), theirs.as_fd(), failures.as_fd(), stdout, stderr];
     files.extend(standard.stdin.as_ref().map(AsFd::as_fd));
-    service::run(&files)?;
+    service::order(&Order::Run(spec.into()), &files)?;
     // From here on they are the command's alone, so that their ends tell of its end.
     drop((theirs, failures, standard));
 

@@ -10,7 +10,7 @@ use rustix::mount::MountAttrFlags;
 use super::failure::{Doing, Failure};
 use super::place::{self, Missing};
 use super::skeleton::{make_file, make_folder};
-use super::spec::Mount;
+use super::spec::DeviceGuard;
 use crate::mount::{self, Depth};
 
 /// The devices, with their major and minor numbers.
@@ -35,21 +35,30 @@ pub(super) struct Devices {
     below: Vec<(String, OwnedFd)>,
 }
 
-/// Makes them. Where one of `mounts` takes the place of a file system, that is left out.
-pub(super) fn make(shm_size: u64, mounts: &[Mount]) -> Result<Devices, Failure> {
+/// Makes them, but for the file systems that are `taken`, by name.
+pub(super) fn make(shm_size: u64, taken: &[String], guard: Option<DeviceGuard>) -> Result<Devices, Failure> {
     let folder = mount::new(c"tmpfs", &[("mode", "755"), ("size", "64m")], MountAttrFlags::MOUNT_ATTR_NOSUID)
         .doing("mount `/dev`")?;
-    // Each device is a mount of its own, which stays open where the folder is closed to devices.
-    let made = mount::new(c"tmpfs", &[("mode", "755"), ("size", "64k")], MountAttrFlags::MOUNT_ATTR_NOSUID)
-        .doing("mount devices")?;
+    // Where the folder is closed to devices, each is a mount of its own, which stays open.
+    let apart = match guard {
+        Some(DeviceGuard::Mounts) => Some(
+            mount::new(c"tmpfs", &[("mode", "755"), ("size", "64k")], MountAttrFlags::MOUNT_ATTR_NOSUID)
+                .doing("mount devices")?,
+        ),
+        Some(DeviceGuard::Group) | None => None,
+    };
+    let made = apart.as_ref().unwrap_or(&folder).as_fd();
     let mut below = Vec::new();
     for (name, major, minor) in DEVICES {
-        let device = match make_device(made.as_fd(), name, makedev(major, minor)) {
+        let device = match make_device(made, name, makedev(major, minor)) {
             // Nobody makes devices in a user namespace: the machine's are taken along.
             Err(Errno::PERM) => mount::clone(CWD, &Path::new("/dev").join(name), Depth::Single),
             result => {
                 result.doing("make `/dev`")?;
-                mount::clone(made.as_fd(), Path::new(name), Depth::Single)
+                if apart.is_none() {
+                    continue;
+                }
+                mount::clone(made, Path::new(name), Depth::Single)
             }
         };
         match device {
@@ -62,11 +71,10 @@ pub(super) fn make(shm_size: u64, mounts: &[Mount]) -> Result<Devices, Failure> 
             Err(error) => return Err(Failure::system(format!("take along `/dev/{name}`"), error)),
         }
     }
-    mount::park(&made);
+    apart.iter().for_each(mount::park);
     for (name, system) in [("pts", Some(terminals()?)), ("shm", Some(shared_memory(shm_size)?)), ("mqueue", queues()?)]
     {
-        let is_taken = mounts.iter().any(|mount| Path::new(&mount.target) == Path::new("/dev").join(name));
-        if let Some(system) = system.filter(|_| !is_taken) {
+        if let Some(system) = system.filter(|_| !taken.iter().any(|taken| taken == name)) {
             make_folder(folder.as_fd(), Path::new(name)).doing("make `/dev`")?;
             below.push((name.to_owned(), system));
         }
@@ -78,9 +86,14 @@ pub(super) fn make(shm_size: u64, mounts: &[Mount]) -> Result<Devices, Failure> 
 }
 
 impl Devices {
+    /// Attaches the folder below `root`, or moves it there with all that is in it.
+    pub(super) fn move_to(&self, root: BorrowedFd<'_>) -> Result<(), Failure> {
+        place::attach(root, Path::new("/dev"), &self.folder, Missing::Make)
+    }
+
     /// Attaches them below `root`.
     pub(super) fn attach(&self, root: BorrowedFd<'_>) -> Result<(), Failure> {
-        place::attach(root, Path::new("/dev"), &self.folder, Missing::Make)?;
+        self.move_to(root)?;
         for (name, mount) in &self.below {
             place::attach(self.folder.as_fd(), Path::new(name), mount, Missing::Make)?;
         }

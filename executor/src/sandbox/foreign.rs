@@ -170,7 +170,7 @@ fn enter_users(process: BorrowedFd<'_>) -> Result<(), Failure> {
             drop(say);
             process::exit(write_maps(process, &maps, go))
         }
-        Side::Parent(child, _) => child,
+        Side::Parent(child) => child,
     };
     // SAFETY: the flags do not include `FILES`, and there is no other thread.
     let entered = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNS) };
@@ -178,7 +178,7 @@ fn enter_users(process: BorrowedFd<'_>) -> Result<(), Failure> {
         let _ = say.write_all(b"!");
     }
     drop(say);
-    let outcome = process::wait(child).doing("wait for the maps of ids")?;
+    let outcome = child.wait().doing("wait for the maps of ids")?;
     entered.doing("make a user namespace")?;
     match outcome.end.status() {
         0 => Ok(()),

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use layercake_compiler::operation::Security;
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
+use rustix::mount::{MountAttrFlags, UnmountFlags};
 use rustix::process::Signal;
-use rustix::thread::UnshareFlags;
 
-use super::device::{self, Devices};
+use super::device::Devices;
 use super::execute::Command;
 use super::failure::{Doing, Failure};
 use super::file::{Permissions, Shelf};
 use super::foreign::Foreign;
+use super::frame::{Frame, close_to_devices};
 use super::message::{self, Order, Report};
 use super::place::{self, Missing, Node};
 use super::skeleton::Wanted;
@@ -28,7 +28,7 @@ use crate::fault::At;
 use crate::mount::{self, Depth};
 
 /// What process 1 has from the supervisor.
-pub(super) struct Surroundings<'a> {
+pub(super) struct Surroundings {
     /// The standard input, where there is one.
     pub(super) stdin: Option<OwnedFd>,
     /// Where the output goes, where there is no terminal.
@@ -36,11 +36,19 @@ pub(super) struct Surroundings<'a> {
     /// Where errors go.
     pub(super) stderr: OwnedFd,
     /// To the parent.
-    pub(super) socket: BorrowedFd<'a>,
+    pub(super) socket: OwnedFd,
     /// Closed by becoming the command; until then for a single [`Failure`].
     pub(super) failures: PipeWriter,
-    /// The control group that it is still to join.
-    pub(super) group: Option<&'a Path>,
+}
+
+impl Surroundings {
+    /// Those that `files` are, as [`Order::Run`] has them, and the file of the specification.
+    pub(super) fn of(files: Vec<OwnedFd>) -> Option<(OwnedFd, Self)> {
+        let mut files = files.into_iter();
+        let (spec, socket, failures) = (files.next()?, files.next()?, files.next()?.into());
+        let (stdout, stderr, stdin) = (files.next()?, files.next()?, files.next());
+        Some((spec, Self { stdin, stdout, stderr, socket, failures }))
+    }
 }
 
 /// A mount that is ready to be attached.
@@ -50,25 +58,25 @@ struct Item {
     missing: Missing,
 }
 
-/// Becomes the command, or says why not.
-pub(super) fn run(spec: &Spec, mut surroundings: Surroundings<'_>) -> ! {
-    let Err(failure) = become_command(spec, &surroundings);
+/// Becomes the command that `spec` is a file of, or says why not.
+pub(super) fn run(spec: OwnedFd, mut surroundings: Surroundings, frame: Result<Frame, Failure>) -> ! {
+    let spec = message::read_file::<Spec>(spec).doing("read the specification");
+    let Err(failure) = spec.and_then(|spec| become_command(&spec, &surroundings, frame?));
     // Where even this fails, the supervisor hears of an end without a reason.
     let _ = serde_json::to_vec(&failure).map(|text| surroundings.failures.write_all(&text));
     process::exit(1)
 }
 
-fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infallible, Failure> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing("follow the supervisor's end")?;
-    rustix::process::umask(Mode::empty());
-    settle(spec, surroundings)?;
-    let devices = device::make(spec.shm_size, &spec.mounts)?;
-    let guard = guard(spec);
-    close_to_devices(guard, devices.folder())?;
-    let items = items(spec, guard)?;
+fn become_command(spec: &Spec, surroundings: &Surroundings, frame: Frame) -> Result<Infallible, Failure> {
+    if spec.network == Network::Private {
+        let own = mount::open(Path::new("/proc/self/ns/net")).doing("open the network namespace")?;
+        message::report(&surroundings.socket, &Report::Network, &[own.as_fd()]);
+    }
+    let Frame { guard, devices, processes, machine, shelf } = frame;
+    let items = items(spec, guard, processes, machine, shelf)?;
     let root = assemble(spec, guard, &devices, &items)?;
     if spec.network == Network::Private {
-        wait_for_network(surroundings.socket)?;
+        wait_for_network(surroundings.socket.as_fd())?;
     }
     rustix::process::setsid().doing("make a session")?;
     process::leave_keyring();
@@ -93,35 +101,20 @@ fn become_command(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<Infall
     })
 }
 
-/// Makes the namespaces that it was born into its own.
-fn settle(spec: &Spec, surroundings: &Surroundings<'_>) -> Result<(), Failure> {
-    if let Some(group) = surroundings.group {
-        let processes = group.join("cgroup.procs");
-        std::fs::write(&processes, "0").at("join the control group", &processes)?;
-    }
-    // Kernels can be built without; the command then sees where in the machine's groups it is, which does no harm.
-    // SAFETY: the flags do not include `FILES`, and there is no other thread.
-    let _ = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) };
-    if spec.network != Network::Host {
-        network::raise_loopback().doing("switch the loopback device on")?;
-    }
-    if spec.network == Network::Private {
-        let own = mount::open(Path::new("/proc/self/ns/net")).doing("open the network namespace")?;
-        message::report(surroundings.socket, &Report::Network, &[own.as_fd()]);
-    }
-    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .doing("make the mounts private")
-}
-
 /// What goes into the tree, in the order in which it has to: what lies below another mount's target after that.
-fn items(spec: &Spec, guard: Option<DeviceGuard>) -> Result<Vec<Item>, Failure> {
-    let mut shelf = Shelf::new()?;
+fn items(
+    spec: &Spec,
+    guard: Option<DeviceGuard>,
+    processes: OwnedFd,
+    machine: OwnedFd,
+    mut shelf: Shelf,
+) -> Result<Vec<Item>, Failure> {
     let hosts = network::hosts(spec.network, &spec.hostname, &spec.hosts);
     let servers = network::name_servers(spec.network);
     let item = |target: &str, mount, missing| Item { target: PathBuf::from(target), mount, missing };
     let mut items = vec![
-        item("/proc", system::processes()?, Missing::Make),
-        item("/sys", system::devices(spec.security)?, Missing::Make),
+        item("/proc", processes, Missing::Make),
+        item("/sys", machine, Missing::Make),
         item("/etc/hosts", shelf.file(hosts.as_bytes(), Permissions::PUBLIC)?, Missing::Skip),
         item("/etc/resolv.conf", shelf.file(servers.as_bytes(), Permissions::PUBLIC)?, Missing::Skip),
     ];
@@ -133,26 +126,6 @@ fn items(spec: &Spec, guard: Option<DeviceGuard>) -> Result<Vec<Item>, Failure> 
     shelf.close();
     items.sort_by_key(|item| item.target.components().count());
     Ok(items)
-}
-
-/// What keeps the command from opening devices that it was not given, as far as this has to be done here: the kernel lets
-/// nobody make devices in a user namespace, nor open those of its file systems.
-fn guard(spec: &Spec) -> Option<DeviceGuard> {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let is_whole = map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"]);
-    (spec.security == Security::Sandbox && is_whole).then_some(spec.device_guard)
-}
-
-/// No device can be opened below a mount, where it is up to the mounts. One that is a device itself was given on purpose.
-fn close_to_devices(guard: Option<DeviceGuard>, mount: BorrowedFd<'_>) -> Result<(), Failure> {
-    if guard != Some(DeviceGuard::Mounts) {
-        return Ok(());
-    }
-    let kind = FileType::from_raw_mode(rustix::fs::fstat(mount).doing("look at a mount")?.st_mode);
-    if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) {
-        return Ok(());
-    }
-    mount::set_attributes(mount, MountAttrFlags::MOUNT_ATTR_NODEV, Depth::Recursive).doing("close a mount to devices")
 }
 
 /// What a mount shows, attached nowhere yet.
@@ -199,11 +172,13 @@ fn assemble(spec: &Spec, guard: Option<DeviceGuard>, devices: &Devices, items: &
     close_to_devices(guard, root.as_fd())?;
     let place = mount::open_place(Path::new(mount::MOUNT_POINT)).at("open", Path::new(mount::MOUNT_POINT))?;
     mount::attach(&root, place.as_fd()).doing("mount the tree")?;
-    devices.attach(root.as_fd())?;
+    devices.move_to(root.as_fd())?;
     for item in items {
         place::attach(root.as_fd(), &item.target, &item.mount, item.missing)?;
     }
-    if spec.security == Security::Sandbox {
+    let covers = |item: &Item| item.target.starts_with("/proc") || item.target.starts_with("/sys");
+    // The frame's own are protected.
+    if spec.security == Security::Sandbox && items.iter().filter(|item| covers(item)).count() > 2 {
         system::protect(root.as_fd())?;
     }
     Ok(root)
@@ -212,21 +187,21 @@ fn assemble(spec: &Spec, guard: Option<DeviceGuard>, devices: &Devices, items: &
 fn wait_for_network(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     match message::receive(socket).doing("hear from the program")? {
         Some((Order::Go, _)) => Ok(()),
-        Some((Order::Run, _)) | None => process::exit(1),
+        Some((Order::Run(_) | Order::Prepare(_), _)) | None => process::exit(1),
     }
 }
 
 /// Gives the command its standard streams: a terminal, or what the parent gave.
 fn connect_streams(
     spec: &Spec,
-    surroundings: &Surroundings<'_>,
+    surroundings: &Surroundings,
     devices: &Devices,
     identity: &Identity,
 ) -> Result<(), Failure> {
     if let Some(size) = spec.terminal {
         let terminal = terminal::open(devices, size)?;
         terminal.attach_console(devices)?;
-        message::report(surroundings.socket, &Report::Terminal, &[terminal.control.as_fd()]);
+        message::report(&surroundings.socket, &Report::Terminal, &[terminal.control.as_fd()]);
         terminal.control()?;
         let Terminal { line, .. } = &terminal;
         rustix::stdio::dup2_stdin(line).doing("connect the terminal")?;

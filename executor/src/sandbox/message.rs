@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::frame::FrameSpec;
 use super::outcome::Outcome;
 
 /// The longest packet. Only the specification can be longer, and goes as a file.
@@ -24,11 +25,13 @@ const LONGEST: usize = 16 << 10;
 const MOST_FILES: usize = 6;
 
 /// What the parent says: to the supervisor to run something, and to process 1 to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Run a command. Files: its specification, the socket to speak of it, the pipe for its failure, where its output and its
-    /// errors go, and its input, where it has one.
-    Run,
+    /// Run a command in such a frame. Files: its specification, the socket to speak of it, the pipe for its failure, where its
+    /// output and its errors go, and its input, where it has one. The supervisor passes this on to a spare process 1.
+    Run(FrameSpec),
+    /// Make such a frame, in which the next command will run.
+    Prepare(FrameSpec),
     /// The network is connected: the command may start.
     Go,
 }

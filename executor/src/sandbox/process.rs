@@ -1,10 +1,10 @@
 //! Forking and waiting, for a process that has a single thread.
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 
 use super::outcome::{End, Outcome};
@@ -12,10 +12,34 @@ use crate::mount::last_error;
 
 /// Which side of a fork this is.
 pub(super) enum Side {
-    /// The old process, with the number of the new one and a descriptor of it.
-    Parent(Pid, OwnedFd),
+    /// The old process, with the new one.
+    Parent(Process),
     /// The new one.
     Child,
+}
+
+/// A child. Readable when it has ended.
+pub(super) struct Process {
+    number: Pid,
+    handle: OwnedFd,
+}
+
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+impl Process {
+    /// Ends it. One that has ended already stays so.
+    pub(super) fn kill(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
+    }
+
+    /// Waits for its end, and says how it came.
+    pub(super) fn wait(&self) -> Result<Outcome, Errno> {
+        wait(self.number)
+    }
 }
 
 /// Forks this process into new namespaces, and into the control group whose folder is open. A process is born there at
@@ -49,9 +73,11 @@ pub(super) fn fork(namespaces: UnshareFlags, group: Option<BorrowedFd<'_>>) -> R
     match result {
         -1 => Err(last_error()),
         0 => Ok(Side::Child),
-        // SAFETY: the call has succeeded, so this is a descriptor that is new and nobody else's.
-        pid => Ok(Pid::from_raw(pid as i32)
-            .map_or(Side::Child, |pid| Side::Parent(pid, unsafe { OwnedFd::from_raw_fd(handle) }))),
+        number => Ok(Pid::from_raw(number as i32).map_or(Side::Child, |number| {
+            // SAFETY: the call has succeeded, so this is a descriptor that is new and nobody else's.
+            let handle = unsafe { OwnedFd::from_raw_fd(handle) };
+            Side::Parent(Process { number, handle })
+        })),
     }
 }
 
@@ -61,8 +87,7 @@ pub(super) fn exit(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Waits for the end of a child, and says how it came.
-pub(super) fn wait(child: Pid) -> Result<Outcome, Errno> {
+fn wait(child: Pid) -> Result<Outcome, Errno> {
     let mut status = 0;
     // SAFETY: an all-zero record is a valid one: numbers only.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

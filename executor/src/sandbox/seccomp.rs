@@ -11,16 +11,25 @@ mod i386;
 mod program;
 mod x86_64;
 
+use std::sync::LazyLock;
+
+use libc::sock_filter;
 use rustix::io::Errno;
 
 use crate::mount::last_error;
 
+static PROGRAM: LazyLock<Vec<sock_filter>> = LazyLock::new(|| program::compile(native()));
+
+/// Compiles the filter, for all processes that are forked from this one.
+pub(super) fn prepare() {
+    LazyLock::force(&PROGRAM);
+}
+
 /// Filters the system calls of this process and its children from here on. It needs the capability `SYS_ADMIN`, because
 /// the alternative, `no_new_privs`, would break `sudo` and other setuid programs.
 pub(super) fn install() -> Result<(), Errno> {
-    let mut program = program::compile(native());
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the program outlives the call, and its length is right; the kernel checks it and makes a copy.
+    let filter = libc::sock_fprog { len: PROGRAM.len() as u16, filter: PROGRAM.as_ptr().cast_mut() };
+    // SAFETY: the program outlives the call, and its length is right; the kernel only reads it, checks it and makes a copy.
     let result = unsafe {
         libc::syscall(
             libc::SYS_seccomp,

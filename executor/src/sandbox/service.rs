@@ -21,18 +21,18 @@ struct Service {
 
 static SERVICE: Mutex<Option<Service>> = Mutex::new(None);
 
-/// Has the supervisor run a command, described by `files` as [`Order::Run`] wants them.
-pub(super) fn run(files: &[BorrowedFd<'_>]) -> Result<(), Error> {
+/// Gives the supervisor an order, with the `files` that it comes with.
+pub(super) fn order(order: &Order, files: &[BorrowedFd<'_>]) -> Result<(), Error> {
     let mut service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner);
-    let order = |service: &Service| message::send(service.socket.as_fd(), &Order::Run, files);
+    let give = |service: &Service| message::send(service.socket.as_fd(), order, files);
     if let Some(running) = &*service {
-        match order(running) {
+        match give(running) {
             // Somebody has killed it. Whoever ran by it has heard of that; the next ones need not suffer.
             Err(Errno::PIPE | Errno::CONNRESET) => drop(service.take().map(Service::end)),
             result => return result.map_err(|error| failed("speak to", error)),
         }
     }
-    order(service.insert(Service::start()?)).map_err(|error| failed("speak to", error))
+    give(service.insert(Service::start()?)).map_err(|error| failed("speak to", error))
 }
 
 /// What a supervisor's end without a word is called.

@@ -24,7 +24,7 @@ pub(super) fn mount(tree: &Overlay, wanted: &[Wanted<'_>]) -> Result<OwnedFd, Fa
     drop(mounted);
     match skeleton {
         None => plain(tree),
-        Some(skeleton) => over_skeleton(tree, skeleton),
+        Some(skeleton) => over_skeleton(tree, &skeleton),
     }
 }
 
@@ -57,9 +57,9 @@ fn clone_folder(folder: &Path) -> Result<OwnedFd, Failure> {
 
 /// The tree with a layer of mount points over its lowers. Between 5.14 and 6.14 kernels take for a layer only what is
 /// mounted somewhere in this namespace.
-fn over_skeleton(tree: &Overlay, skeleton: OwnedFd) -> Result<OwnedFd, Failure> {
+fn over_skeleton(tree: &Overlay, skeleton: &OwnedFd) -> Result<OwnedFd, Failure> {
     let place = mount::open_place(Path::new(mount::MOUNT_POINT)).at("open", Path::new(mount::MOUNT_POINT))?;
-    mount::attach(&skeleton, place.as_fd()).doing("mount the layer of mount points")?;
+    mount::attach(skeleton, place.as_fd()).doing("mount the layer of mount points")?;
     if tree.lowers.is_empty() && tree.upper.is_none() {
         let root = mount::clone(skeleton.as_fd(), Path::new(""), Depth::Single).doing("mount an empty tree")?;
         mount::set_attributes(root.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, Depth::Single)

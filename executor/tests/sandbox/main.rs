@@ -19,6 +19,7 @@ mod outcome;
 mod overlay;
 mod powers;
 mod probe;
+mod spare;
 mod user;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     println!("as {entered:?}");
     let suites = [
         outcome::TESTS,
+        spare::TESTS,
         isolation::TESTS,
         powers::TESTS,
         user::TESTS,
