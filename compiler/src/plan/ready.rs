@@ -29,6 +29,12 @@ impl<'a> Ready<'a> {
         all
     }
 
+    /// Whether no step can begin.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// Takes the step that begins next, if one can.
     pub fn pop(&mut self) -> Option<StepId> {
         self.ready.pop_first().map(|(_, step)| step)

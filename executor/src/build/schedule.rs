@@ -1,11 +1,13 @@
-//! The schedule: one coordinator that starts each step once its inputs are there, and as many at a time as it may.
+//! The schedule: each step starts once its inputs are there, and as many at a time as may.
 //!
 //! A step waits on commands and on the network, so each has a plain thread to itself; what computes inside of it
-//! (hashing, packing) uses rayon's threads. A thread that is done with a step takes the next one.
+//! (hashing, packing) uses rayon's threads. Nobody coordinates: a thread that is done with a step notes that, takes the next one
+//! that can begin, and calls others for what else can. So of steps in a chain none waits for a thread to wake up.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 use layercake_compiler::plan::{Plan, Ready, StepId};
@@ -24,74 +26,128 @@ pub fn schedule<T, E>(
     jobs: usize,
     remaining: &[Duration],
     perform: impl Fn(StepId, Vec<T>) -> Result<T, E> + Sync,
-    cancel: impl Fn(Option<&E>),
+    cancel: impl Fn(Option<&E>) + Sync,
 ) -> Result<Vec<T>, E>
 where
     T: Clone + Send,
     E: Send,
 {
-    let mut ready = Ready::new(plan, remaining);
-    let mut products: Vec<Option<T>> = vec![None; plan.steps.len()];
-    let mut failure = None;
-    let (sender, results) = mpsc::channel();
-    let (starts, begun) = mpsc::channel::<(StepId, Vec<T>)>();
-    let begun = Mutex::new(begun);
-    let work = |sender: mpsc::Sender<_>| {
-        let next = || begun.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        while let Ok((step, inputs)) = next() {
-            // A panic is sent on like a result: a coordinator that waits for a dead step would wait forever.
-            let result = catch_unwind(AssertUnwindSafe(|| perform(step, inputs)));
-            // The coordinator outlives every step, so there is always somebody to hear of it.
-            let _ = sender.send((step, result));
-        }
+    let state = State {
+        ready: Ready::new(plan, remaining),
+        products: vec![None; plan.steps.len()],
+        running: 0,
+        idle: 0,
+        end: None,
     };
+    let crew = Crew { plan, jobs: jobs.max(1), perform, cancel, state: Mutex::new(state), news: Condvar::new() };
+    thread::scope(|scope| crew.work(scope));
+    let state = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match state.end {
+        Some(End::Failed(error)) => Err(error),
+        Some(End::Panicked(panic)) => resume_unwind(panic),
+        None => Ok(state.products.into_iter().map(|product| product.expect("every step is done")).collect()),
+    }
+}
 
-    thread::scope(|scope| {
-        // The threads end when this does, and this when the coordinator panics too.
-        let starts = starts;
-        let work = &work;
-        let (mut threads, mut running) = (0, 0);
+/// All threads that carry out a plan.
+struct Crew<'a, T, E, P, C> {
+    plan: &'a Plan,
+    jobs: usize,
+    perform: P,
+    cancel: C,
+    state: Mutex<State<'a, T, E>>,
+    /// Something can begin, or all is done.
+    news: Condvar,
+}
+
+struct State<'a, T, E> {
+    ready: Ready<'a>,
+    products: Vec<Option<T>>,
+    /// Steps under way.
+    running: usize,
+    /// Threads that wait for something to do.
+    idle: usize,
+    /// Why nothing is started any more.
+    end: Option<End<E>>,
+}
+
+/// How a build ended that did not come to its end.
+enum End<E> {
+    Failed(E),
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<'a, T, E, P, C> Crew<'a, T, E, P, C>
+where
+    T: Clone + Send,
+    E: Send,
+    P: Fn(StepId, Vec<T>) -> Result<T, E> + Sync,
+    C: Fn(Option<&E>) + Sync,
+{
+    /// Takes one step after the other until all is done.
+    fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let mut state = self.state();
         loop {
-            while running < jobs.max(1)
-                && failure.is_none()
-                && let Some(step) = ready.pop()
-            {
-                let inputs = plan.steps[step.index()].inputs.iter();
-                let inputs =
-                    inputs.map(|input| products[input.index()].clone().expect("inputs are done first")).collect();
-                if running == threads {
-                    let sender = sender.clone();
-                    scope.spawn(move || work(sender));
-                    threads += 1;
+            if let Some(step) = self.next(&mut state) {
+                let inputs = self.plan.steps[step.index()].inputs.iter();
+                let product = |input: &StepId| state.products[input.index()].clone().expect("inputs are done first");
+                let inputs = inputs.map(product).collect();
+                state.running += 1;
+                // Whoever comes calls the next one.
+                if self.can_begin(&state) {
+                    if state.idle > 0 {
+                        self.news.notify_one();
+                    } else {
+                        scope.spawn(|| self.work(scope));
+                    }
                 }
-                starts.send((step, inputs)).expect("whoever takes steps lives as long as this");
-                running += 1;
-            }
-            if running == 0 {
-                break;
-            }
-            let (step, result) = results.recv().expect("the coordinator holds a sender itself");
-            running -= 1;
-            match result.unwrap_or_else(|panic| {
-                cancel(None);
-                resume_unwind(panic)
-            }) {
-                Ok(product) => {
-                    products[step.index()] = Some(product);
-                    ready.done(step);
-                }
-                Err(error) if failure.is_none() => {
-                    cancel(Some(&error));
-                    failure = Some(error);
-                }
-                // What fails after the first failure fails because it was cancelled.
-                Err(_) => (),
+                drop(state);
+                // After a panic in a step those under way are to end as after a failure.
+                let result = catch_unwind(AssertUnwindSafe(|| (self.perform)(step, inputs)));
+                state = self.state();
+                state.running -= 1;
+                self.note(&mut state, step, result);
+            } else if state.running == 0 {
+                return self.news.notify_all();
+            } else {
+                state.idle += 1;
+                state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
             }
         }
-    });
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(products.into_iter().map(|product| product.expect("every step is done")).collect()),
+    }
+
+    fn next(&self, state: &mut State<'_, T, E>) -> Option<StepId> {
+        if self.can_begin(state) { state.ready.pop() } else { None }
+    }
+
+    /// Whether another step can begin, and may.
+    fn can_begin(&self, state: &State<'_, T, E>) -> bool {
+        state.end.is_none() && state.running < self.jobs && !state.ready.is_empty()
+    }
+
+    fn note(&self, state: &mut State<'_, T, E>, step: StepId, result: thread::Result<Result<T, E>>) {
+        let end = match result {
+            Ok(Ok(product)) => {
+                state.products[step.index()] = Some(product);
+                state.ready.done(step);
+                return;
+            }
+            Ok(Err(error)) => End::Failed(error),
+            Err(panic) => End::Panicked(panic),
+        };
+        // What fails after the first failure fails because it was cancelled.
+        if state.end.is_none() {
+            (self.cancel)(match &end {
+                End::Failed(error) => Some(error),
+                End::Panicked(_) => None,
+            });
+            state.end = Some(end);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<'a, T, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,6 +201,20 @@ mod tests {
             let sum = |step: StepId, inputs: Vec<u32>| Ok::<_, ()>(step.0 + inputs.iter().sum::<u32>());
             assert_eq!(schedule(&plan, jobs, &[Duration::ZERO; 6], sum, |_| ()).unwrap(), [0, 1, 2, 6, 16]);
         }
+    }
+
+    #[test]
+    fn what_can_begin_at_once_does() {
+        // Three that wait for one another, after a step that one thread has done alone, twice.
+        let plan = plan(&[&[], &[0], &[0], &[0], &[1, 2, 3], &[4], &[4], &[4]]);
+        let together = std::sync::Barrier::new(3);
+        let perform = |step: StepId, _: Vec<()>| {
+            if ![0, 4].contains(&step.0) {
+                together.wait();
+            }
+            Ok::<_, ()>(())
+        };
+        assert_eq!(schedule(&plan, 3, &[Duration::ZERO; 8], perform, |_| ()).unwrap().len(), 8);
     }
 
     #[test]
