@@ -32,6 +32,6 @@ impl Contents {
 }
 
 /// A name that begins with this deletes, in a layer, what lies below under the rest of the name.
-const WHITEOUT_PREFIX: &[u8] = b".wh.";
+pub(crate) const WHITEOUT_PREFIX: &[u8] = b".wh.";
 /// The name that makes the folder that it lies in opaque.
 const OPAQUE_NAME: &[u8] = b".wh..wh..opq";
