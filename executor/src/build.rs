@@ -22,6 +22,7 @@ use layercake_cache::ContentId;
 use layercake_compiler::plan::{Plan, PlannedHistory};
 
 use cancel::Cancel;
+use crate::layer::pack;
 use error::{Error, StepError};
 use product::Product;
 use site::Site;
@@ -74,7 +75,7 @@ fn is_complete(plan: &Plan, products: &[Product], site: &Site<'_>) -> Result<boo
     let of_image = of_image.filter_map(|step| products[step.index()].made()).map(|made| made.change.folder);
     let folders: HashSet<ContentId> = of_tree.chain(of_image).collect();
     let mut lacking = Vec::new();
-    for folder in folders.into_iter().filter(|folder| !site.store.has_folder(folder)) {
+    for folder in folders.into_iter().filter(|folder| !pack::is_here(site.store, folder)) {
         if !site.caches.secure(site.store, &folder, site.listener)? {
             lacking.push(folder);
         }

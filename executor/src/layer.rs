@@ -8,6 +8,7 @@ pub mod blob;
 pub mod compress;
 pub mod decompress;
 mod error;
+pub mod pack;
 pub mod plain;
 pub mod tar;
 pub mod unpack;

@@ -7,9 +7,9 @@ use layercake_cache::{ContentId, Digest, Store};
 
 use super::error::Error;
 use super::event::{Event, Listener};
-use super::tree::{ImageLayer, Layer, Tree};
+use super::tree::{Change, ImageLayer, Layer, Tree};
 use crate::image::descriptor::Descriptor;
-use crate::layer::{Contents, unpack};
+use crate::layer::{Contents, pack, unpack};
 use crate::remote::caches::Caches;
 use crate::{registry, remote};
 
@@ -48,13 +48,33 @@ pub fn folders(
     let mut lowest_first: Vec<PathBuf> = unpacked.into_iter().map(|layer| layer.path).collect();
     for layer in tree.layers() {
         if let Layer::Change(change) = layer {
-            if !store.has_folder(&change.folder) {
-                caches.bring(store, change, &stacked(&lowest_first), listener)?;
-            }
-            lowest_first.push(store.folder_path(&change.folder));
+            lowest_first.push(bring(change, &stacked(&lowest_first), store, caches, listener)?);
         }
     }
     Ok(stacked(&lowest_first))
+}
+
+/// The folder of a change set, made of its pack or of the layer of a cache if it is not here. `below` are those that it lies on,
+/// topmost first.
+///
+/// # Errors
+/// As [`folders`].
+pub(super) fn bring(
+    change: &Change,
+    below: &[PathBuf],
+    store: &Store,
+    caches: &Caches<'_>,
+    listener: Listener<'_>,
+) -> Result<PathBuf, Error> {
+    if let Some(path) = pack::folder(store, &change.folder)? {
+        return Ok(path);
+    }
+    if !caches.has_layer(&change.folder) {
+        // Its pack was damaged.
+        caches.give_up([change.folder]);
+    }
+    caches.bring(store, change, below, listener)?;
+    Ok(store.folder_path(&change.folder))
 }
 
 /// The folders of a tree that nobody has.
@@ -63,7 +83,7 @@ pub(super) fn lacking(tree: &Tree, store: &Store, caches: &Caches<'_>) -> Vec<Co
         Layer::Change(change) => Some(change.folder),
         Layer::Image(_) => None,
     });
-    folders.filter(|folder| !store.has_folder(folder) && !caches.has_layer(folder)).collect()
+    folders.filter(|folder| !pack::is_here(store, folder) && !caches.has_layer(folder)).collect()
 }
 
 /// Folders as an overlay wants them. One that lies on itself would be refused: the upper one shows everything that the lower
