@@ -44,9 +44,10 @@ pub struct Archived {
 
 /// Entries that are read at the same time, and the bytes of their contents.
 const BATCH: usize = 512;
-const BATCH_BYTES: u64 = 4 << 20;
-/// Entries that one thread reads at least.
+const BATCH_BYTES: u64 = 2 << 20;
+/// Entries that one thread reads together, and the bytes of their contents.
 const SHARE: usize = 32;
+const SHARE_BYTES: u64 = 128 << 10;
 /// The most bytes that may be holes: an archive has zeros for them.
 const HOLES: u64 = 64 << 20;
 /// The mode of every link.
@@ -150,6 +151,14 @@ struct Entry {
 /// Entries that are read at the same time.
 #[derive(Default)]
 struct Batch {
+    shares: Vec<Share>,
+    entries: usize,
+    bytes: u64,
+}
+
+/// Those that one thread reads together.
+#[derive(Default)]
+struct Share {
     entries: Vec<Entry>,
     bytes: u64,
 }
@@ -200,22 +209,20 @@ impl<'a> Archive<'_, 'a> {
             self.send(batch, line)?;
             return self.large(&entry.path, id, size, line);
         }
-        batch.entries.push(entry);
-        batch.bytes += size;
-        if batch.entries.len() >= BATCH || batch.bytes >= BATCH_BYTES { self.send(batch, line) } else { Ok(()) }
+        batch.push(entry, size);
+        if batch.entries >= BATCH || batch.bytes >= BATCH_BYTES { self.send(batch, line) } else { Ok(()) }
     }
 
     /// Reads a batch, and sends it.
     fn send(&self, batch: &mut Batch, line: &Line) -> Result<(), Stop> {
-        let Batch { entries, .. } = std::mem::take(batch);
-        let read: Vec<Vec<u8>> =
-            entries.par_chunks(SHARE).map(|entries| self.part(entries)).collect::<Result<_, Stop>>()?;
-        Ok(line.send(read)?)
+        let Batch { shares, .. } = std::mem::take(batch);
+        let read = shares.par_iter().map(|share| self.part(share, line.buffer()));
+        Ok(line.send(read.collect::<Result<_, Stop>>()?)?)
     }
 
-    fn part(&self, entries: &[Entry]) -> Result<Vec<u8>, Stop> {
-        let (mut part, mut open) = (Part::new(entries.len() << 11), Open::default());
-        for Entry { path, item } in entries {
+    fn part(&self, share: &Share, memory: Vec<u8>) -> Result<Vec<u8>, Stop> {
+        let (mut part, mut open) = (Part::new(memory), Open::default());
+        for Entry { path, item } in &share.entries {
             match *item {
                 Item::Folder(id) => self.folder(path, id, &mut part),
                 Item::Leaf(id) => match self.first_name(id, path) {
@@ -285,12 +292,13 @@ impl<'a> Archive<'_, 'a> {
         let leaf = &self.draft.leaves[id.0];
         let unreadable = |error: Errno| WriteError::unreadable(&leaf.path(), error);
         let source = list::open_file(leaf.from.open()?, &leaf.name).map_err(unreadable)?;
-        let mut header = Part::new(0);
+        let mut header = Part::new(Vec::new());
         header.header(&Header { size, ..self.leaf_header(path, id, EntryType::Regular) });
         line.send(vec![header.finish()])?;
         let (mut hasher, mut left) = (Hasher::new(), size);
         loop {
             let mut buffer = line.buffer();
+            buffer.resize(CHUNK, 0);
             let length = fill(&source, &mut buffer, left.min(CHUNK as u64) as usize).map_err(unreadable)?;
             let is_end = length < buffer.len();
             buffer.truncate(length);
@@ -345,6 +353,20 @@ impl<'a> Archive<'_, 'a> {
                 }
             }
         }
+    }
+}
+
+impl Batch {
+    fn push(&mut self, entry: Entry, bytes: u64) {
+        let is_full = |share: &Share| share.entries.len() >= SHARE || share.bytes >= SHARE_BYTES;
+        if self.shares.last().is_none_or(is_full) {
+            self.shares.push(Share::default());
+        }
+        let share = self.shares.last_mut().expect("there is one now");
+        share.entries.push(entry);
+        share.bytes += bytes;
+        self.entries += 1;
+        self.bytes += bytes;
     }
 }
 

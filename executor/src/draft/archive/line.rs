@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::fault::PathError;
-use crate::tree::content::CHUNK;
 
 /// What may wait to be written: batches of entries, or pieces of large files.
 const WAITING: usize = 2;
@@ -14,8 +14,9 @@ const WAITING: usize = 2;
 /// Where the bytes go, in the order of the archive.
 pub(super) struct Line {
     sender: SyncSender<Vec<Vec<u8>>>,
-    /// Those of large files, to be used again: new memory has to be cleared by the kernel first.
-    spent: Receiver<Vec<u8>>,
+    /// What was written, to be used again: new memory has to be cleared by the kernel first, and what one thread takes and another
+    /// gives back is slow to come back.
+    spent: Mutex<Receiver<Vec<u8>>>,
 }
 
 /// Nobody takes any more: writing has failed.
@@ -26,11 +27,9 @@ impl Line {
         self.sender.send(bytes).map_err(|_| Closed)
     }
 
-    /// [`CHUNK`] bytes to read into.
+    /// Memory to read into, with what is left in it from others.
     pub(super) fn buffer(&self) -> Vec<u8> {
-        let mut buffer = self.spent.try_recv().unwrap_or_default();
-        buffer.resize(CHUNK, 0);
-        buffer
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).try_recv().unwrap_or_default()
     }
 }
 
@@ -47,7 +46,7 @@ pub(super) fn written<W: Write + Send, T>(
         let (sender, receiver) = sync_channel(WAITING);
         let (back, spent) = channel();
         let writer = scope.spawn(move || write_all(out, &receiver, &back));
-        let produced = produce(Line { sender, spent });
+        let produced = produce(Line { sender, spent: Mutex::new(spent) });
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         written.map_err(|error| PathError::new("write", place, error)).map(|()| produced)
     })
@@ -56,10 +55,8 @@ pub(super) fn written<W: Write + Send, T>(
 fn write_all(mut out: impl Write, receiver: &Receiver<Vec<Vec<u8>>>, back: &Sender<Vec<u8>>) -> io::Result<()> {
     for bytes in receiver.iter().flatten() {
         out.write_all(&bytes)?;
-        if bytes.capacity() >= CHUNK {
-            // The last come back to nobody.
-            let _ = back.send(bytes);
-        }
+        // The last come back to nobody.
+        let _ = back.send(bytes);
     }
     out.flush()
 }

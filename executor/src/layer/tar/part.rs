@@ -14,9 +14,10 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// No entries, with room for so many bytes of them.
-    pub(crate) fn new(room: usize) -> Self {
-        Self { out: Builder::new(Vec::with_capacity(room + END.len())) }
+    /// No entries, in memory that is used again.
+    pub(crate) fn new(mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        Self { out: Builder::new(memory) }
     }
 
     /// Adds what is said about an entry. If it has content, that follows.
