@@ -1,10 +1,11 @@
 //! Copies that are only a layer of the image: kept as one file, and a folder as soon as somebody looks into it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, FileTimes};
+use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, XattrFlags, setxattr, utimensat};
 
 use crate::support::Home;
 use crate::support::home::{EPOCH, run};
@@ -25,11 +26,12 @@ fn home() -> Option<Home> {
 }
 
 /// Gives everything in `ctx/app` a time, and half a second.
-fn touch(home: &Home, seconds: u64) {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 500);
-    for path in ["a/one", "a/two", "large", "a"] {
-        let file = File::open(home.path("work/ctx/app").join(path)).unwrap();
-        file.set_times(FileTimes::new().set_modified(time)).unwrap();
+fn touch(home: &Home, seconds: i64) {
+    let time = Timespec { tv_sec: seconds, tv_nsec: 500_000_000 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    for path in ["a/one", "a/two", "a/link", "large", "a"] {
+        let path = home.path("work/ctx/app").join(path);
+        utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
     }
 }
 
@@ -121,7 +123,7 @@ fn others_look_into_it_too() {
 #[test]
 fn a_time_makes_it_another_archive() {
     let Some(home) = home() else { return };
-    touch(&home, EPOCH.parse::<u64>().unwrap() + 1000);
+    touch(&home, EPOCH.parse::<i64>().unwrap() + 1000);
     home.build(["-t", "x", "ctx"]);
     let dated = home.dated(["-t", "dated", "ctx"]);
     assert_eq!(dated.started.len(), 0, "{:?}", dated.started);
@@ -194,7 +196,7 @@ fn a_damaged_one_is_made_again() {
 fn what_the_system_decides_on_is_a_folder() {
     let Some(home) = home() else { return };
     let file = home.path("work/ctx/app/a/two");
-    if rustix::fs::setxattr(&file, "user.a", b"x", rustix::fs::XattrFlags::empty()).is_err() {
+    if setxattr(&file, "user.a", b"x", XattrFlags::empty()).is_err() {
         return;
     }
     home.build(["-t", "x", "ctx"]);
