@@ -21,8 +21,8 @@ use std::collections::HashSet;
 use layercake_cache::ContentId;
 use layercake_compiler::plan::{Plan, PlannedHistory};
 
-use cancel::Cancel;
 use crate::layer::pack;
+use cancel::Cancel;
 use error::{Error, StepError};
 use product::Product;
 use site::Site;

@@ -100,9 +100,10 @@ fn others_look_into_it_too() {
     assert_eq!(home.layers("upon")[3].text("read"), "1\n");
     let found = folder(&home).unwrap().join("a/one").metadata().unwrap();
     assert_eq!(found.mtime_nsec(), 500_000_000, "the folder is that of the step");
-    let outputs: [(&str, &[&str]); 3] = [
+    let outputs: [(&str, &[&str]); 4] = [
         ("local", &["-o", "out"]),
         ("compressed", &["-o", "type=oci,dest=out.tar"]),
+        ("recompressed", &["-o", "type=image,name=y,compression=zstd"]),
         ("cache", &["-t", "y", "--cache-to", "type=local,dest=cache"]),
     ];
     for (name, arguments) in outputs {
@@ -113,7 +114,7 @@ fn others_look_into_it_too() {
         assert_eq!(built.started.len(), 0, "{name}: {:?}", built.started);
         match name {
             "local" => assert_eq!(home.read("out/a/same"), "1\n"),
-            "cache" => assert_eq!(home.diff_ids("y")[2], home.diff_ids("x")[2]),
+            "cache" | "recompressed" => assert_eq!(home.diff_ids("y")[2], home.diff_ids("x")[2]),
             _ => assert!(fs::metadata(home.path("work/out.tar")).unwrap().len() > 1000),
         }
         home.layercake(["verify"]).ok();
@@ -203,4 +204,18 @@ fn what_the_system_decides_on_is_a_folder() {
     assert!(folder(&home).is_some());
     let layer = &home.layers("x")[2];
     assert_eq!(layer.file("a/two").attributes["user.a"], b"x");
+}
+
+#[test]
+fn linked_copies_look_into_nothing_and_others_do() {
+    let Some(home) = home() else { return };
+    home.write("ctx/Dockerfile", "FROM base\nRUN echo one > /one\nCOPY app /\nCOPY --link app/large /last/\n");
+    home.build(["-t", "x", "ctx"]);
+    assert_eq!(folder(&home), None);
+    assert_eq!(home.layers("x")[3].text("last/large").len(), (3 << 20) + 7);
+    // A copy that is not linked looks at what stands on its way.
+    home.write("ctx/Dockerfile", "FROM base\nRUN echo one > /one\nCOPY app /\nCOPY app/large /last/\n");
+    assert_eq!(home.build(["-t", "y", "ctx"]).ran("COPY"), 1);
+    assert!(folder(&home).is_some());
+    assert_eq!(home.diff_ids("y")[..3], home.diff_ids("x")[..3]);
 }

@@ -24,7 +24,6 @@ use super::order::{Item, Order, Unchanged};
 use super::tree::{Draft, Folder, FolderId, Kind, Leaf, LeafId, Modified, SourceFolder};
 use super::written::Written;
 use crate::change::ChangeSet;
-use crate::fault::At;
 use crate::layer::WHITEOUT_PREFIX;
 use crate::layer::tar::{BLOCK, END, Header, Part};
 use crate::tree::attributes::Attributes;
@@ -61,7 +60,7 @@ impl Draft<'_> {
     /// # Errors
     /// If a source cannot be read, or the archive not be written.
     pub fn write_archive<W: Write + Send>(&self, out: W, place: &Path) -> Result<Option<Archived>, WriteError> {
-        if !self.is_fit()? {
+        if !self.is_fit() {
             return Ok(None);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -79,11 +78,11 @@ impl Draft<'_> {
     }
 
     /// Whether it can be written as an archive, as far as that is known beforehand.
-    fn is_fit(&self) -> Result<bool, WriteError> {
+    fn is_fit(&self) -> bool {
         let (mut owners, mut holes) = (BTreeSet::new(), 0_u64);
         for Folder { attributes, .. } in &self.folders {
             if !attributes.xattrs.is_empty() {
-                return Ok(false);
+                return false;
             }
             owners.insert((attributes.uid, attributes.gid));
         }
@@ -92,23 +91,22 @@ impl Draft<'_> {
             match leaf.kind {
                 Kind::File { size, room } => holes = holes.saturating_add(size.saturating_sub(room)),
                 Kind::Symlink => (),
-                Kind::Special(..) => return Ok(false),
+                Kind::Special(..) => return false,
             }
         }
-        Ok(holes <= HOLES && may_own(&owners)?)
+        holes <= HOLES && may_own(&owners)
     }
 }
 
 /// Whether this user may give files to these users and groups: a folder of them could be made.
-fn may_own(owners: &BTreeSet<(u32, u32)>) -> Result<bool, WriteError> {
+fn may_own(owners: &BTreeSet<(u32, u32)>) -> bool {
     let own = (geteuid().as_raw(), getegid().as_raw());
     let mut others = owners.iter().filter(|owner| **owner != own).peekable();
     if others.peek().is_none() {
-        return Ok(true);
+        return true;
     }
-    let place = Path::new("memfd:owner");
-    let file = memfd_create(c"owner", MemfdFlags::CLOEXEC).at("create", place)?;
-    Ok(others.all(|(uid, gid)| fchown(&file, Some(Uid::from_raw(*uid)), Some(Gid::from_raw(*gid))).is_ok()))
+    let Ok(file) = memfd_create(c"owner", MemfdFlags::CLOEXEC) else { return false };
+    others.all(|(uid, gid)| fchown(&file, Some(Uid::from_raw(*uid)), Some(Gid::from_raw(*gid))).is_ok())
 }
 
 /// Why an archive is not written to its end.

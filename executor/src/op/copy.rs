@@ -174,13 +174,7 @@ impl<'a> Sources<'a> {
     ///
     /// # Errors
     /// If a source cannot be read, the owner is not known, or the tree cannot be written.
-    pub fn apply(
-        &self,
-        workspace: &Workspace,
-        below: &Product,
-        form: Form,
-        site: &Site<'a>,
-    ) -> Result<Copied, Error> {
+    pub fn apply(&self, workspace: &Workspace, below: &Product, form: Form, site: &Site<'a>) -> Result<Copied, Error> {
         let mode = self.copy.mode.as_deref().map(ModeChange::parse).transpose()?;
         let owner = self.owner(below, site)?;
         if self.unpacks(site)? {

@@ -2,7 +2,7 @@
 //! the tree is what is written through an overlay of it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use layercake_executor::change::{ChangeSet, capture, prepare};
@@ -352,4 +352,15 @@ fn a_full_disk_is_told_with_its_place() {
     let draft = draft(&copied(vec![Tree::default()]), &sources, &below).unwrap();
     let error = draft.write_archive(Full, Path::new("store/tmp/blob")).unwrap_err().to_string();
     assert!(error.starts_with("cannot write `store/tmp/blob`: "), "{error}");
+}
+
+#[test]
+fn a_root_that_is_not_as_roots_are_is_an_entry() {
+    let source = Tree::of(&[("a/b", Kind::File(b"x".to_vec()))]);
+    let (folder, lower) = (source.folder(), new_folder());
+    std::fs::set_permissions(lower.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (sources, below) = ([Root::open(folder.path()).unwrap()], [lower.path().to_owned()]);
+    // What is written now and what is written then are the same there.
+    let made = apart(&copied(vec![source]), &sources, &below).unwrap();
+    assert!(entries(&made.tar)[0].starts_with("\"./\""), "{:?}", entries(&made.tar));
 }
