@@ -1,6 +1,6 @@
 //! Records: small values by [`ContentKey`], each with a checksum, so that a damaged one is a miss and never a wrong hit.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
@@ -53,6 +53,18 @@ impl Store {
     pub fn put_record(&self, key: &ContentKey, value: &[u8]) -> Result<(), Error> {
         let bytes = [&checksum(value)[..], value].concat();
         publish::bytes(&bytes, &self.temporary()?, &self.record_path(key))
+    }
+
+    /// Removes what is stored under `key`, if anything is.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn forget_record(&self, key: &ContentKey) -> Result<(), Error> {
+        let path = self.record_path(key);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            result => result.at("remove", path),
+        }
     }
 
     fn record_path(&self, key: &ContentKey) -> PathBuf {

@@ -65,7 +65,7 @@ pub fn unpack(input: Box<dyn Read + Send>, folder: &Path, top: Top, owner: Optio
     unpack_layer(
         decompress::open(input)?,
         folder,
-        Options { marks: Marks::Names, top, owner, contents: Contents::All, below: &below, scratch: None },
+        Options { marks: Marks::Names, top, owner, contents: Contents::All, ..Options::of_layer(&below) },
     )?;
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::image::manifest::Manifest;
 use crate::image::media::{Family, MediaType};
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::unpack::Layer;
-use crate::layer::{self, Contents, plain};
+use crate::layer::{self, Contents, pack, plain};
 use crate::remote::caches::BUILDKITS;
 use crate::remote::index::FIELD;
 
@@ -103,7 +103,8 @@ pub fn assemble(plan: &Plan, products: &[Product], site: &Site<'_>, how: &Assemb
     let folders = layers().map(|history| history.steps().map(|step| made(step.index()).change.folder).collect());
     let folders: Vec<Folders> = folders.collect();
     let mut packed = HashMap::new();
-    for (history, parts) in layers().zip(&folders).filter(|(_, parts)| parts.iter().any(|part| !store.has_folder(part)))
+    for (history, parts) in
+        layers().zip(&folders).filter(|(_, parts)| !parts.iter().all(|part| pack::is_here(store, part)))
     {
         let elsewhere = match (parts.as_slice(), how.layers) {
             ([folder], Layers::Packed(options)) => site.caches.blob(store, folder, options, site.listener)?,

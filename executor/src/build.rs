@@ -21,6 +21,7 @@ use std::collections::HashSet;
 use layercake_cache::ContentId;
 use layercake_compiler::plan::{Plan, PlannedHistory};
 
+use crate::layer::pack;
 use cancel::Cancel;
 use error::{Error, StepError};
 use product::Product;
@@ -74,7 +75,7 @@ fn is_complete(plan: &Plan, products: &[Product], site: &Site<'_>) -> Result<boo
     let of_image = of_image.filter_map(|step| products[step.index()].made()).map(|made| made.change.folder);
     let folders: HashSet<ContentId> = of_tree.chain(of_image).collect();
     let mut lacking = Vec::new();
-    for folder in folders.into_iter().filter(|folder| !site.store.has_folder(folder)) {
+    for folder in folders.into_iter().filter(|folder| !pack::is_here(site.store, folder)) {
         if !site.caches.secure(site.store, &folder, site.listener)? {
             lacking.push(folder);
         }

@@ -6,12 +6,15 @@
 //!
 //! It puts and replaces, and removes nothing: neither whiteouts nor opaque folders come of it.
 
+mod archive;
 mod attributes;
 mod content;
 mod error;
 mod order;
 mod tree;
 mod write;
+mod written;
 
+pub use archive::Archived;
 pub use error::WriteError;
 pub use tree::{Draft, FolderId, Kind, Leaf, LeafId, Modified, Place, SourceFolder};

@@ -8,6 +8,7 @@ pub mod blob;
 pub mod compress;
 pub mod decompress;
 mod error;
+pub mod pack;
 pub mod plain;
 pub mod tar;
 pub mod unpack;
@@ -32,6 +33,6 @@ impl Contents {
 }
 
 /// A name that begins with this deletes, in a layer, what lies below under the rest of the name.
-const WHITEOUT_PREFIX: &[u8] = b".wh.";
+pub(crate) const WHITEOUT_PREFIX: &[u8] = b".wh.";
 /// The name that makes the folder that it lies in opaque.
 const OPAQUE_NAME: &[u8] = b".wh..wh..opq";

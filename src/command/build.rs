@@ -13,7 +13,7 @@ use layercake_compiler::platform::Platform;
 use layercake_executor::build::error::{Error, StepError};
 use layercake_executor::build::event::{Event, Finish};
 use layercake_executor::build::materialize;
-use layercake_executor::build::site::{Bases, Site, Word};
+use layercake_executor::build::site::{Bases, Form, Site, Word};
 use layercake_executor::explain::recorder::Recorder;
 use layercake_executor::image::descriptor::Descriptor;
 use layercake_executor::image::reference::Reference;
@@ -77,6 +77,8 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
     let recorder = Recorder::default();
     let fetch = |layer: &Descriptor| fetch(&store, client.as_ref(), &bases, layer);
     let reuse = |step: &Step| inputs::reuse(&arguments.inputs, step);
+    let all_stay = outputs.iter().all(|output| output.stays_as_it_is(arguments, epoch));
+    let form = |step: &Step| if all_stay && plan.is_only_a_layer(step.id) { Form::Pack } else { Form::Folder };
     let listener = |event: Event<'_>| {
         recorder.event(event);
         progress.event(event);
@@ -92,6 +94,7 @@ pub fn run(arguments: &Build, paint: Paint) -> Result<(), Failure> {
         contexts: &inputs.contexts,
         surroundings: &surroundings,
         reuse: &reuse,
+        form: &form,
         jobs: arguments.inputs.jobs.unwrap_or(settings.jobs),
         epoch,
         listener: &listener,

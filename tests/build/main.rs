@@ -14,6 +14,7 @@ mod language;
 mod limits;
 mod merge;
 mod mounts;
+mod packs;
 mod run;
 mod sharing;
 mod ssh;

@@ -1,4 +1,5 @@
-//! Who reads what is in a tree: which images a plan reads files of and which it only adds to, and which command comes next.
+//! Who reads what is in a tree: which images a plan reads files of and which it only adds to, of which steps it wants no more than
+//! the layer, and which command comes next.
 
 use super::{Plan, StepId};
 use crate::operation::{Below, Operation, Run};
@@ -40,6 +41,26 @@ impl Plan {
         }
         None
     }
+
+    /// Whether what a step changes is a layer of its own of the image, and no step looks into a tree that it is in.
+    #[must_use]
+    pub fn is_only_a_layer(&self, step: StepId) -> bool {
+        // The steps whose tree it is in, and those that change the same as it.
+        let (mut on_it, mut same) = (vec![false; self.steps.len()], vec![false; self.steps.len()]);
+        (on_it[step.index()], same[step.index()]) = (true, true);
+        for step in &self.steps {
+            let of = |set: &[bool], slot: usize| step.inputs.get(slot).is_some_and(|input| set[input.index()]);
+            if (0..step.inputs.len()).any(|slot| of(&on_it, slot)) {
+                if step.operation != Operation::Stack {
+                    return false;
+                }
+                on_it[step.id.index()] = true;
+                same[step.id.index()] = of(&same, 1);
+            }
+        }
+        let mut layers = self.image.history.iter().filter(|layer| layer.steps().any(|step| same[step.index()]));
+        layers.next().is_some_and(|layer| layer.joined.is_empty()) && layers.all(|layer| layer.joined.is_empty())
+    }
 }
 
 /// Whether no more is taken of this input than what it changed.
@@ -49,9 +70,10 @@ fn is_change(operation: &Operation, slot: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::oci::History;
     use crate::operation::{Below, MakeDir, Network, Operation, Run, Security};
-    use crate::plan::StepId;
     use crate::plan::cost::tests::plan;
+    use crate::plan::{Plan, PlannedHistory, PlannedImage, Step, StepId};
 
     fn folder(below: Below) -> Operation {
         Operation::MakeDir(MakeDir { path: "/a".to_owned(), owner: None, below })
@@ -98,5 +120,29 @@ mod tests {
         plan.steps[4].operation = run("two");
         let next = |step| plan.command_on(StepId(step)).map(|run| run.arguments[0].as_str());
         assert_eq!([0, 1, 2, 3, 4].map(next), [Some("one"), Some("two"), Some("two"), None, None]);
+    }
+
+    #[test]
+    fn what_nothing_looks_into_is_only_a_layer() {
+        let mut plan = plan(&[&[], &[0], &[], &[1, 2]]);
+        plan.steps[1].operation = folder(Below::Way);
+        plan.steps[2].operation = folder(Below::Way);
+        plan.steps[3].operation = Operation::Stack;
+        let layer = |step, joined: &[u32]| PlannedHistory {
+            step: Some(StepId(step)),
+            joined: joined.iter().copied().map(StepId).collect(),
+            entry: History::default(),
+        };
+        assert!(!plan.is_only_a_layer(StepId(1)), "it is no layer");
+        plan.image.history = vec![layer(1, &[]), layer(3, &[])];
+        assert!([1, 2].map(StepId).iter().all(|step| plan.is_only_a_layer(*step)), "stacks look into nothing");
+        let joined =
+            Plan { image: PlannedImage { history: vec![layer(3, &[1])], ..plan.image.clone() }, ..plan.clone() };
+        assert!([1, 2].map(StepId).iter().all(|step| !joined.is_only_a_layer(*step)), "they are one layer together");
+        for (input, read) in [(1, [false, true]), (2, [true, false]), (3, [false, false])] {
+            let mut reading = plan.clone();
+            reading.steps.push(Step { id: StepId(4), inputs: vec![StepId(input)], ..plan.steps[1].clone() });
+            assert_eq!([1, 2].map(|step| reading.is_only_a_layer(StepId(step))), read, "{input}");
+        }
     }
 }

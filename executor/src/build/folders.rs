@@ -7,9 +7,9 @@ use layercake_cache::{ContentId, Digest, Store};
 
 use super::error::Error;
 use super::event::{Event, Listener};
-use super::tree::{ImageLayer, Layer, Tree};
+use super::tree::{Change, ImageLayer, Layer, Tree};
 use crate::image::descriptor::Descriptor;
-use crate::layer::{Contents, unpack};
+use crate::layer::{Contents, pack, unpack};
 use crate::remote::caches::Caches;
 use crate::{registry, remote};
 
@@ -33,7 +33,7 @@ pub fn folders(
     listener: Listener<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
     let missing = missing(tree, store);
-    let mut lacking = missing.iter().filter(|folder| !caches.has_layer(folder)).copied().peekable();
+    let mut lacking = missing.iter().copied().filter(|folder| is_nowhere(folder, store, caches)).peekable();
     if lacking.peek().is_some() {
         // All at once, so that their steps are done again in one go.
         caches.give_up(lacking);
@@ -49,18 +49,47 @@ pub fn folders(
     let mut lowest_first: Vec<PathBuf> = unpacked.into_iter().map(|layer| layer.path).collect();
     for layer in tree.layers() {
         if let Layer::Change(change) = layer {
-            if missing.contains(&change.folder) {
-                caches.bring(store, change, &stacked(&lowest_first), listener)?;
-            }
-            lowest_first.push(store.folder_path(&change.folder));
+            lowest_first.push(if missing.contains(&change.folder) {
+                bring(change, &stacked(&lowest_first), store, caches, listener)?
+            } else {
+                store.folder_path(&change.folder)
+            });
         }
     }
     Ok(stacked(&lowest_first))
 }
 
+/// The folder of a change set, made of its pack or of the layer of a cache if it is not here. `below` are those that it lies on,
+/// topmost first.
+///
+/// # Errors
+/// As [`folders`].
+pub(super) fn bring(
+    change: &Change,
+    below: &[PathBuf],
+    store: &Store,
+    caches: &Caches<'_>,
+    listener: Listener<'_>,
+) -> Result<PathBuf, Error> {
+    if let Some(path) = pack::folder(store, &change.folder)? {
+        return Ok(path);
+    }
+    if !caches.has_layer(&change.folder) {
+        // Its pack was damaged.
+        caches.give_up([change.folder]);
+    }
+    caches.bring(store, change, below, listener)?;
+    Ok(store.folder_path(&change.folder))
+}
+
 /// The folders of a tree that nobody has.
 pub(super) fn lacking(tree: &Tree, store: &Store, caches: &Caches<'_>) -> Vec<ContentId> {
-    missing(tree, store).into_iter().filter(|folder| !caches.has_layer(folder)).collect()
+    missing(tree, store).into_iter().filter(|folder| is_nowhere(folder, store, caches)).collect()
+}
+
+/// Whether a folder that is not here can be made neither of a pack nor of the layer of a cache.
+fn is_nowhere(folder: &ContentId, store: &Store, caches: &Caches<'_>) -> bool {
+    pack::find(store, folder).is_none() && !caches.has_layer(folder)
 }
 
 /// The folders of steps that are not here.

@@ -11,9 +11,9 @@ use super::event::Event;
 use super::folders::stacked;
 use super::site::Site;
 use super::tree::{self, Change, Tree};
-use crate::layer::Contents;
 use crate::layer::blob::LayerBlob;
 use crate::layer::unpack::{self, Below, Layer};
+use crate::layer::{Contents, pack};
 
 /// The folders of a tree, topmost first, as caches outline it; `None` if all of its layers are here, or if of one nothing is
 /// known.
@@ -39,7 +39,10 @@ pub fn told(tree: &Tree, site: &Site<'_>) -> Result<Option<Vec<PathBuf>>, Error>
     let (mut folders, mut names) = (Vec::new(), Vec::new());
     for source in sources {
         let (folder, name) = match source {
-            Source::Folder(id) => (site.store.folder_path(&id), Digest::of(id.as_bytes())),
+            Source::Folder(id) => {
+                let path = pack::folder(site.store, &id)?.unwrap_or_else(|| site.store.folder_path(&id));
+                (path, Digest::of(id.as_bytes()))
+            }
             Source::Outline(blob) => {
                 match site.caches.fetch(site.store, &blob.digest, site.listener) {
                     // Then the tree has to come.
@@ -75,7 +78,7 @@ enum Source {
 pub struct Known {
     /// What its outline is known by: the same on every machine.
     pub id: ContentId,
-    /// Its folder, or one that is its outline, if that is here.
+    /// Its folder, or one that is its outline, if that or its pack is here.
     pub folder: Option<ContentId>,
 }
 
@@ -92,7 +95,7 @@ pub fn known(tree: &Tree, store: &Store) -> Vec<Known> {
             known
         }
         tree::Layer::Change(Change { folder, .. }) => {
-            Known { id: *folder, folder: store.has_folder(folder).then_some(*folder) }
+            Known { id: *folder, folder: pack::is_here(store, folder).then_some(*folder) }
         }
     });
     layers.collect()

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::event::Listener;
-use super::folders::{AT_ONCE, Fetch, fetch_layer, folders};
+use super::folders::{AT_ONCE, Fetch, bring, fetch_layer, folders};
 use super::product::Product;
 use super::tree::Tree;
 use crate::agent::Agent;
@@ -53,6 +53,8 @@ pub struct Site<'a> {
     pub surroundings: &'a Surroundings,
     /// Whether a step's result is taken from the cache.
     pub reuse: &'a (dyn Fn(&Step) -> Reuse + Sync),
+    /// As what a step's change set is kept, if it is not known to be here.
+    pub form: &'a (dyn Fn(&Step) -> Form + Sync),
     /// Steps under way at the same time.
     pub jobs: usize,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
@@ -80,6 +82,15 @@ pub enum Reuse {
     Allowed,
     /// The step is done anew.
     Refused,
+}
+
+/// As what the change set of a step is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A folder.
+    Folder,
+    /// The archive of a layer, of which a folder is made when somebody needs it; a folder where that is not possible.
+    Pack,
 }
 
 /// A folder that files are copied from.
@@ -229,10 +240,7 @@ impl Site<'_> {
         let Product::Tree(tree, Some(made)) = product else { return Ok(()) };
         let folders = self.folders(tree)?;
         // A change set that changes nothing is a layer of the image, but none of the tree.
-        if !self.store.has_folder(&made.change.folder) {
-            self.caches.bring(self.store, &made.change, &folders, self.listener)?;
-        }
-        Ok(())
+        bring(&made.change, &folders, self.store, self.caches, self.listener).map(drop)
     }
 
     /// Brings the layers of a tree's image that are not here into the store.

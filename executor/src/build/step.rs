@@ -16,6 +16,7 @@ use super::site::{Reuse, Site, Word};
 use super::tree::{Change, Tree};
 use super::workspace::Workspace;
 use super::{past, record};
+use crate::op::copy::Copied;
 use crate::op::way::Way;
 use crate::op::{copy, git, http, make_dir, run};
 use crate::remote;
@@ -257,7 +258,10 @@ fn apply<'a>(
         }
     };
     let known = match action {
-        Action::Copy(sources) => sources.apply(&workspace, &inputs[0], site)?,
+        Action::Copy(sources) => match sources.apply(&workspace, &inputs[0], (site.form)(step), site)? {
+            Copied::Folder(known) => known,
+            Copied::Pack(packed) => return Ok(packed.into()),
+        },
         Action::MakeDir(operation, way) => make_dir::apply(operation, way.as_ref(), &workspace, &inputs[0], site)?,
         Action::Git(operation) => git::apply(operation, &workspace, site, cancel).map(|()| None)?,
         Action::Run(operation, next) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use layercake_cache::{ContentId, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::change::ChangeSet;
 use crate::image::descriptor::Descriptor;
 use crate::image::local::LocalImage;
 
@@ -126,6 +127,12 @@ pub struct Change {
     pub folder: ContentId,
     /// Whether it changes nothing. It is a layer of the image all the same.
     pub is_empty: bool,
+}
+
+impl From<ChangeSet> for Change {
+    fn from(found: ChangeSet) -> Self {
+        Self { id: found.id, folder: found.folder, is_empty: found.is_empty() }
+    }
 }
 
 fn identify(below: Option<TreeId>, what: &[u8]) -> TreeId {

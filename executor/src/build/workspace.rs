@@ -9,6 +9,7 @@ use super::error::Error;
 use super::tree::Change;
 use crate::change::{self, ChangeSet};
 use crate::fault::At;
+use crate::layer::pack;
 use crate::op::way::Way;
 use crate::overlay::{Overlay, Upper};
 
@@ -77,8 +78,8 @@ impl Workspace {
             Some(found) => found,
             None => change::capture(&self.upper(), &self.below)?,
         };
-        store.put_folder(&found.folder, &self.upper())?;
-        Ok(Change { id: found.id, folder: found.folder, is_empty: found.is_empty() })
+        pack::put_folder(store, &found.folder, &self.upper())?;
+        Ok(found.into())
     }
 
     fn upper(&self) -> PathBuf {

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use blake3::Hash;
 use rayon::prelude::*;
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chmodat, chownat, fchmod,
@@ -18,15 +17,14 @@ use rustix::io::Errno;
 use super::attributes::{self, Names};
 use super::content;
 use super::error::WriteError;
-use super::order::{Item, Order, Task, Unchanged};
+use super::order::{Order, Task, Unchanged};
 use super::tree::{Draft, Entry, Folder, FolderId, Kind, Leaf, LeafId, Modified, SourceFolder};
-use crate::change::{ChangeSet, Summary};
+use super::written::Written;
+use crate::change::ChangeSet;
 use crate::fault::At;
 use crate::root::{Root, split};
 use crate::tree::attributes::{Attributes, PERMISSIONS};
-use crate::tree::identity;
 use crate::tree::list;
-use crate::tree::mark::Opacity;
 use crate::tree::xattr::Source;
 
 /// Where a draft is written to.
@@ -36,19 +34,6 @@ enum Onto {
     Upper,
     /// The tree itself.
     Tree,
-}
-
-/// What became of a leaf.
-enum Written {
-    File {
-        /// `None` if nobody asked.
-        hash: Option<Hash>,
-        size: u64,
-        /// Set if it has extended attributes: the system may refuse some, or change others.
-        attributes: Option<Box<Attributes>>,
-    },
-    Symlink(Vec<u8>),
-    Special,
 }
 
 impl Draft<'_> {
@@ -63,7 +48,11 @@ impl Draft<'_> {
         let sink = Sink::new(self, root, Onto::Upper);
         sink.write()?;
         let has_attributes = |folder: &Folder<'_>| !folder.attributes.xattrs.is_empty();
-        Ok(if self.folders.iter().any(has_attributes) { None } else { Some(sink.change_set()) })
+        Ok(if self.folders.iter().any(has_attributes) {
+            None
+        } else {
+            Some(self.change_set(&sink.order, &sink.written))
+        })
     }
 
     /// Writes it into the tree of the draft's only layer.
@@ -101,9 +90,7 @@ struct Open<'t, 'a> {
 impl<'d, 'a> Sink<'d, 'a> {
     fn new(draft: &'d Draft<'a>, root: OwnedFd, onto: Onto) -> Self {
         let unchanged = if onto == Onto::Upper { Unchanged::Goes } else { Unchanged::Stays };
-        let mut written = Vec::new();
-        written.resize_with(draft.leaves.len(), OnceLock::new);
-        Self { draft, root, onto, order: Order::of(draft, unchanged), written }
+        Self { draft, root, onto, order: Order::of(draft, unchanged), written: Written::none_yet(draft) }
     }
 
     fn write(&self) -> Result<(), WriteError> {
@@ -316,44 +303,6 @@ impl<'d, 'a> Sink<'d, 'a> {
             Onto::Tree => Names::Seen,
         }
     }
-
-    /// The change set of what was written.
-    fn change_set(&self) -> ChangeSet {
-        let mut summary = Summary::default();
-        self.order.each(self.draft, |path, item| match item {
-            Item::Folder(id) => {
-                let folder = &self.draft.folders[id.0];
-                let entry = identity::Entry::Folder(&folder.attributes, Opacity::Merged);
-                if folder.is_as_below() { summary.carried(path, entry) } else { summary.changed(path, entry) }
-            }
-            Item::Leaf(id) => {
-                if let Some(names) = self.order.names.get(&id.0)
-                    && names[0] != path
-                {
-                    return summary.changed(path, identity::Entry::HardLink(&names[0]));
-                }
-                self.summarize(path, id, &mut summary);
-            }
-        });
-        summary.finish()
-    }
-
-    fn summarize(&self, path: &[u8], id: LeafId, summary: &mut Summary) {
-        let leaf = &self.draft.leaves[id.0];
-        let plain = Attributes { mode: leaf.mode, uid: leaf.uid, gid: leaf.gid, xattrs: Default::default() };
-        match (self.written[id.0].get().expect("everything that has a name is written"), leaf.kind) {
-            (Written::File { hash, size, attributes }, _) => {
-                let hash = hash.expect("it is asked for where an upper folder is written");
-                summary.bytes(*size);
-                summary.changed(path, identity::Entry::File(attributes.as_deref().unwrap_or(&plain), &hash));
-            }
-            (Written::Symlink(target), _) => summary.changed(path, identity::Entry::Symlink(&plain, target)),
-            (Written::Special, Kind::Special(kind, device)) => {
-                summary.changed(path, identity::Entry::Special(&plain, kind, device));
-            }
-            (Written::Special, Kind::File { .. } | Kind::Symlink) => unreachable!("it is written as what it is"),
-        }
-    }
 }
 
 impl Target<'_> {
@@ -370,7 +319,7 @@ impl Target<'_> {
 }
 
 impl SourceFolder<'_> {
-    fn open(&self) -> Result<OwnedFd, WriteError> {
+    pub(super) fn open(&self) -> Result<OwnedFd, WriteError> {
         self.root.open_folder(&self.path).map_err(|error| WriteError::unreadable(&self.path, error))
     }
 }

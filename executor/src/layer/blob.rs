@@ -9,7 +9,7 @@ use super::compress::Compression;
 use super::decompress::Decompressor;
 use super::error::Error;
 use super::unpack::Layer;
-use super::{plain, tar, unpack};
+use super::{pack, plain, tar, unpack};
 use crate::fault::{Fault, PathError};
 
 /// What a blob depends on besides the folder.
@@ -94,7 +94,7 @@ pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Re
 pub fn make_outline(store: &Store, folder: &ContentId) -> Result<LayerBlob, Error> {
     let key = KeyHasher::new("layercake 1 outline of a layer").field(folder.as_bytes()).finish();
     once(store, &key, &[], None, || {
-        let path = store.folder_path(folder);
+        let path = pack::folder(store, folder)?.unwrap_or_else(|| store.folder_path(folder));
         write(store, Compression::ZSTD, |out| tar::write_outline(&path, out).map(drop))
     })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use layercake_cache::Digest;
 
 use crate::fault::{Fault, PathError, reason};
-use crate::overlay;
+use crate::{change, overlay};
 
 /// A layer could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Error {
     /// The folders of a layer cannot be mounted.
     #[error(transparent)]
     Overlay(#[from] overlay::Error),
+    /// What was unpacked cannot be taken as a change set.
+    #[error(transparent)]
+    Change(#[from] change::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] layercake_cache::Error),
@@ -130,6 +133,7 @@ impl Error {
             | Self::Changed { .. }
             | Self::Owner { .. }
             | Self::NoRoom { .. } => Fault::Environment,
+            Self::Change(error) => error.fault(),
             Self::Stream { fault, .. } => *fault,
             Self::Inexpressible { .. }
             | Self::Level { .. }

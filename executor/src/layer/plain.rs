@@ -4,7 +4,7 @@
 //! That is what the layers of an image are that was built and goes nowhere yet: an image needs its diff ids, and those cost one
 //! pass of reading and hashing.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use layercake_cache::{ContentId, ContentKey, Digest, Digester, Hashed, KeyHasher, Store};
@@ -12,7 +12,7 @@ use layercake_cache::{ContentId, ContentKey, Digest, Digester, Hashed, KeyHasher
 use super::blob::{LayerBlob, Packed};
 use super::compress::Compression;
 use super::error::Error;
-use super::{tar, unpack};
+use super::{pack, tar, unpack};
 use crate::fault::Fault;
 use crate::overlay::Overlay;
 
@@ -29,7 +29,10 @@ pub fn describe(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Res
     if let Some(packed) = remembered(store, &key)? {
         return Ok(packed.blob);
     }
-    let (diff_id, size) = archive(store, folders, epoch, Digester::default())?.finish();
+    let (diff_id, size) = match pack_of(store, folders, epoch) {
+        Some(pack) => (pack.diff_id, pack.size),
+        None => archive(store, folders, epoch, Digester::default())?.finish(),
+    };
     let blob = LayerBlob { diff_id, digest: diff_id, size, compression: Compression::None };
     let packed = Packed { blob, folders: folders.to_vec(), epoch };
     let record = serde_json::to_vec(&packed).expect("digests, numbers and names are always JSON");
@@ -47,12 +50,36 @@ pub fn describe(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Res
 /// # Errors
 /// As [`describe`], and if `out` fails.
 pub(crate) fn archive<W: Write>(store: &Store, folders: &[ContentId], epoch: Option<i64>, out: W) -> Result<W, Error> {
+    if let Some(pack) = pack_of(store, folders, epoch)
+        && let Some(blob) = store.open_blob(&pack.digest)?
+    {
+        return copy(blob, &pack.diff_id, out).inspect_err(|error| {
+            if let (Error::DiffId { .. }, [folder]) = (error, folders) {
+                // It is damaged, and has to be made again. That this is not noted costs another failure.
+                let _ = pack::forget(store, folder);
+            }
+        });
+    }
+    archive_of_folders(store, folders, epoch, out)
+}
+
+/// The same, from the folders themselves.
+///
+/// # Errors
+/// As [`archive`].
+pub(crate) fn archive_of_folders<W: Write>(
+    store: &Store,
+    folders: &[ContentId],
+    epoch: Option<i64>,
+    out: W,
+) -> Result<W, Error> {
+    let place = |folder| Ok::<_, Error>(pack::folder(store, folder)?.unwrap_or_else(|| store.folder_path(folder)));
     if let [folder] = folders {
-        return tar::write(&store.folder_path(folder), epoch, out);
+        return tar::write(&place(folder)?, epoch, out);
     }
     let mut lowers: Vec<PathBuf> = Vec::new();
     for folder in folders.iter().rev() {
-        let path = store.folder_path(folder);
+        let path = place(folder)?;
         // One that lies on itself would be refused, and the upper one shows everything that the lower one does.
         if !lowers.contains(&path) {
             lowers.push(path);
@@ -62,11 +89,28 @@ pub(crate) fn archive<W: Write>(store: &Store, folders: &[ContentId], epoch: Opt
     tar::write(&mounted.path().join("."), epoch, out)
 }
 
-/// What a layer was made of here, if its folders are still there.
+/// The pack that is the archive of these folders.
+fn pack_of(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Option<LayerBlob> {
+    match (folders, epoch) {
+        ([folder], None) => pack::find(store, folder),
+        _ => None,
+    }
+}
+
+/// Copies what has this digest.
+fn copy<W: Write>(mut from: impl Read, digest: &Digest, out: W) -> Result<W, Error> {
+    let mut out = Hashed::new(out);
+    let failed = |source| Error::Stream { operation: "write the layer", source, fault: Fault::Environment };
+    io::copy(&mut from, &mut out).map_err(failed)?;
+    let (found, _) = out.digester.finish();
+    if found == *digest { Ok(out.out) } else { Err(Error::DiffId { expected: *digest, found }) }
+}
+
+/// What a layer was made of here, if that is still there.
 pub(super) fn origin(store: &Store, diff_id: &Digest) -> Option<Packed> {
     let record = store.record(&origin_key(diff_id)).ok()??;
     let packed: Packed = serde_json::from_slice(&record).ok()?;
-    packed.folders.iter().all(|folder| store.has_folder(folder)).then_some(packed)
+    packed.folders.iter().all(|folder| pack::is_here(store, folder)).then_some(packed)
 }
 
 /// Whether the store has a blob, or what it takes to make it.

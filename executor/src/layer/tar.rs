@@ -28,13 +28,15 @@ use crate::tree::mark::{self, Opacity};
 use crate::tree::xattr::Source;
 
 mod header;
+mod part;
 
-use header::Header;
+pub(crate) use header::Header;
+pub(crate) use part::{END, Part};
 
 /// Bytes of a file read at once.
 const CHUNK: usize = 1 << 18;
 /// Bytes of a block, in which everything in an archive is counted.
-const BLOCK: u64 = 512;
+pub(crate) const BLOCK: u64 = 512;
 
 /// Writes the folder, and two empty blocks at the end. `epoch`, in seconds since 1970, is the latest time that an entry
 /// may have (`SOURCE_DATE_EPOCH`).

@@ -44,13 +44,23 @@ pub struct Options<'a> {
     pub below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync),
     /// Where files may be made that are then moved to their place, on the same file system. `None`: nowhere.
     pub scratch: Option<&'a Scratch>,
+    /// For each entry in its turn what its time has beyond what the archive says, where that is known.
+    pub nanoseconds: &'a [u32],
 }
 
 impl<'a> Options<'a> {
     /// As a layer is unpacked that lies on these folders, with everything in it.
     #[must_use]
     pub fn of_layer(below: &'a (dyn Fn() -> Result<Vec<PathBuf>, Error> + Sync)) -> Self {
-        Self { marks: Marks::Deletions, top: Top::Taken, owner: None, contents: Contents::All, below, scratch: None }
+        Self {
+            marks: Marks::Deletions,
+            top: Top::Taken,
+            owner: None,
+            contents: Contents::All,
+            below,
+            scratch: None,
+            nanoseconds: &[],
+        }
     }
 }
 

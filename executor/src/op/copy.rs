@@ -20,11 +20,14 @@ use super::way::{Lookout, Times, Way};
 use crate::build::error::Error;
 use crate::build::key::Ingredients;
 use crate::build::product::Product;
-use crate::build::site::Site;
+use crate::build::site::{Form, Site};
 use crate::build::tree::Tree;
 use crate::build::workspace::Workspace;
 use crate::change::ChangeSet;
-use crate::draft::Draft;
+use crate::draft::{Archived, Draft};
+use crate::layer::blob::LayerBlob;
+use crate::layer::compress::Compression;
+use crate::layer::pack;
 use crate::root::Root;
 use crate::select::{Owners, Verdict};
 use mode::ModeChange;
@@ -39,6 +42,15 @@ pub struct Sources<'a> {
     takings: Vec<Taking<'a>>,
     /// All that the copy depends on of the tree below, once that is known; `None` if that is the whole tree.
     way: OnceCell<Option<Way>>,
+}
+
+/// What became of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// It lies in the workspace, and is this; `None` if it has to be looked for.
+    Folder(Option<ChangeSet>),
+    /// The store has the pack.
+    Pack(ChangeSet),
 }
 
 impl<'a> Sources<'a> {
@@ -158,15 +170,15 @@ impl<'a> Sources<'a> {
         self.way.get()?.as_ref()
     }
 
-    /// Copies into a workspace on `below`, and gives the change set; `None` if what was unpacked has to be looked for.
+    /// Copies into a workspace on `below`, or makes a pack of what would come to lie there.
     ///
     /// # Errors
     /// If a source cannot be read, the owner is not known, or the tree cannot be written.
-    pub fn apply(&self, workspace: &Workspace, below: &Product, site: &Site<'a>) -> Result<Option<ChangeSet>, Error> {
+    pub fn apply(&self, workspace: &Workspace, below: &Product, form: Form, site: &Site<'a>) -> Result<Copied, Error> {
         let mode = self.copy.mode.as_deref().map(ModeChange::parse).transpose()?;
         let owner = self.owner(below, site)?;
         if self.unpacks(site)? {
-            return self.unpack(workspace, owner, mode.as_ref(), site).map(|()| None);
+            return self.unpack(workspace, owner, mode.as_ref(), site).map(|()| Copied::Folder(None));
         }
         let mut draft = Draft::on(workspace.below())?;
         for taking in &self.takings {
@@ -176,9 +188,32 @@ impl<'a> Sources<'a> {
                 self.one(taking, &input.source(), selected, &mut writer)?;
             }
         }
+        if form == Form::Pack
+            && let Some(packed) = self.pack(&draft, site)?
+        {
+            return Ok(Copied::Pack(packed));
+        }
         let known = draft.write_upper(&workspace.folder())?;
         self.check(draft.touched(), site)?;
-        Ok(known)
+        Ok(Copied::Folder(known))
+    }
+
+    /// Makes a pack of a draft; `None` if it has to be a folder.
+    fn pack(&self, draft: &Draft<'_>, site: &Site<'a>) -> Result<Option<ChangeSet>, Error> {
+        let store = site.store;
+        let mut out = store.blob_writer()?;
+        let place = out.path().to_owned();
+        let Some(Archived { change_set, nanoseconds }) = draft.write_archive(&mut out, &place)? else {
+            return Ok(None);
+        };
+        self.check(draft.touched(), site)?;
+        // The same files with other times stay what they are, as a folder does.
+        if !pack::is_here(store, &change_set.folder) {
+            let (digest, size) = out.finish()?;
+            let blob = LayerBlob { diff_id: digest, digest, size, compression: Compression::None };
+            pack::keep(store, &change_set.folder, &blob, &nanoseconds)?;
+        }
+        Ok(Some(change_set))
     }
 
     /// Holds the sources to what the key says, if one was touched meanwhile: under the key of what they were, what they have

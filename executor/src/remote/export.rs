@@ -24,6 +24,7 @@ use crate::image::media::{Family, MediaType};
 use crate::image::save::json;
 use crate::layer::blob::{self, LayerBlob, Options};
 use crate::layer::compress::Compression;
+use crate::layer::pack;
 use crate::registry::sources;
 
 /// The most bytes of all facts that travel: the index is a part of a document of some megabytes at most.
@@ -183,7 +184,7 @@ impl Source<'_> {
         let mut layers = BTreeMap::new();
         let mut here: HashMap<Options, Vec<Vec<ContentId>>> = HashMap::new();
         for (folder, options) in folders {
-            if self.store.has_folder(&folder) {
+            if pack::is_here(self.store, &folder) {
                 here.entry(options).or_default().push(vec![folder]);
             } else if let Some(packed) = self.caches.packed(&folder) {
                 layers.insert(folder, packed);
@@ -228,7 +229,7 @@ impl Source<'_> {
         }
         index.layers.retain(|folder, packed| {
             // What is there already costs nothing more.
-            if visible.contains(folder) || !self.store.has_folder(folder) || there.contains(&packed.blob.digest) {
+            if visible.contains(folder) || !pack::is_here(self.store, folder) || there.contains(&packed.blob.digest) {
                 return true;
             }
             let makers = makers.get(folder).into_iter().flatten();

@@ -19,7 +19,7 @@ use crate::build::event::{Event, Listener};
 use crate::build::product::Product;
 use crate::build::site::Site;
 use crate::fault::At;
-use crate::layer::unpack::{self, Marks, Top};
+use crate::layer::unpack::{self, Marks};
 use crate::layer::{self, Contents, blob::LayerBlob, tar};
 use crate::op::run::shared_name;
 
@@ -141,7 +141,6 @@ fn unpack(packed: &Packed, folder: &Path, site: &Site<'_>) -> Result<(), layer::
     let content = chunk::Reader::new(store, packed, bring).at("read the chunks of", folder)?;
     let below = || Ok(Vec::new());
     let contents = Contents::All;
-    let options =
-        unpack::Options { marks: Marks::Names, top: Top::Taken, owner: None, contents, below: &below, scratch: None };
+    let options = unpack::Options { marks: Marks::Names, contents, ..unpack::Options::of_layer(&below) };
     unpack::unpack(content, folder, options).map(drop)
 }

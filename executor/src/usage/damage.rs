@@ -122,7 +122,7 @@ pub(super) fn packed(record: &Part) -> Option<Packed> {
 
 /// Whether the folders that a layer was made of give its archive again.
 pub(super) fn is_given_again(store: &Store, packed: &Packed) -> Result<bool, layer::Error> {
-    let archive = plain::archive(store, &packed.folders, packed.epoch, Digester::default())?;
+    let archive = plain::archive_of_folders(store, &packed.folders, packed.epoch, Digester::default())?;
     Ok(archive.finish().0 == packed.blob.diff_id)
 }
 

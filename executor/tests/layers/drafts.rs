@@ -2,11 +2,12 @@
 //! the tree is what is written through an overlay of it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use layercake_executor::change::{ChangeSet, capture, prepare};
-use layercake_executor::draft::{Draft, WriteError};
-use layercake_executor::layer::tar;
+use layercake_executor::draft::{Archived, Draft, WriteError};
+use layercake_executor::layer::{tar, unpack};
 use layercake_executor::op::copy::mode::ModeChange;
 use layercake_executor::op::copy::source::Source;
 use layercake_executor::op::copy::write::{Owner, Writer};
@@ -14,7 +15,7 @@ use layercake_executor::overlay::{Overlay, Upper};
 use layercake_executor::root::Root;
 use layercake_executor::select::Verdict;
 use proptest::prelude::*;
-use rustix::fs::{FileType, XattrFlags, lsetxattr};
+use rustix::fs::{AtFlags, CWD, FileType, Timespec, Timestamps, XattrFlags, lsetxattr, utimensat};
 
 use crate::machine::{Need, met};
 use crate::tree::{Kind, Node, Order, Tree, cases, new_folder, trees};
@@ -29,6 +30,17 @@ struct Copied {
     destination: &'static str,
     owner: Owner,
     mode: Option<&'static str>,
+}
+
+impl Copied {
+    /// Whether there is anything in the sources that no archive is written of: attributes, devices, fifos, names that mean deletions.
+    fn needs_a_folder(&self) -> bool {
+        let is_plain = |(path, node): (&Vec<u8>, &Node)| {
+            let is_plain = !matches!(node.kind, Kind::Fifo | Kind::Device(..));
+            is_plain && node.xattrs.is_empty() && !path.windows(4).any(|part| part == b".wh.")
+        };
+        !self.sources.iter().flat_map(|tree| &tree.0).all(is_plain)
+    }
 }
 
 /// Puts everything into a draft on `layers`.
@@ -53,9 +65,10 @@ struct Made {
     tar: Vec<u8>,
 }
 
+/// In the past, so that when something was written makes no difference.
+const EPOCH: i64 = 1_700_000_000;
+
 fn finished(upper: &Path, below: &[PathBuf], known: Option<ChangeSet>) -> Made {
-    // In the past, so that when something was written makes no difference.
-    const EPOCH: i64 = 1_700_000_000;
     let bytes = || tar::write(upper, Some(EPOCH), Vec::new()).map_err(|error| error.to_string());
     let before = bytes();
     let found = capture(upper, below).unwrap();
@@ -66,12 +79,55 @@ fn finished(upper: &Path, below: &[PathBuf], known: Option<ChangeSet>) -> Made {
     Made { known, found, tar: after.unwrap_or_else(String::into_bytes) }
 }
 
-/// Written beside the tree.
+/// Written beside the tree, and as an archive.
 fn apart(copied: &Copied, sources: &[Root], below: &[PathBuf]) -> Result<Made, WriteError> {
     let upper = new_folder();
     prepare(upper.path(), below).unwrap();
-    let known = draft(copied, sources, below)?.write_upper(upper.path())?;
-    Ok(finished(upper.path(), below, known))
+    let draft = draft(copied, sources, below)?;
+    let known = draft.write_upper(upper.path())?;
+    let made = finished(upper.path(), below, known);
+    let mut archive = Vec::new();
+    match draft.write_archive(&mut archive, Path::new("archive")).unwrap() {
+        Some(archived) => check_archive(&archive, &archived, upper.path(), &made),
+        None => assert!(copied.needs_a_folder() || known.is_none(), "it could have been an archive"),
+    }
+    Ok(made)
+}
+
+/// An archive is what the folder gives, and gives the folder.
+fn check_archive(archive: &[u8], archived: &Archived, folder: &Path, made: &Made) {
+    assert_eq!(archived.change_set, made.found);
+    let unpacked = new_folder();
+    let below = || Ok(Vec::new());
+    let options = unpack::Options { nanoseconds: &archived.nanoseconds, ..unpack::Options::of_layer(&below) };
+    unpack::unpack(archive, unpacked.path(), options).unwrap();
+    assert_eq!(capture(unpacked.path(), &[]).unwrap().folder, made.found.folder);
+    assert!(tar::write(unpacked.path(), None, Vec::new()).unwrap() == archive, "it gives another archive");
+    let clamped = tar::write(unpacked.path(), Some(EPOCH), Vec::new()).unwrap();
+    assert_eq!(entries(&clamped), entries(&made.tar));
+    assert!(clamped == made.tar, "the archives differ");
+    let times = |root: &Path| -> Vec<_> {
+        let mut found = Vec::new();
+        list(root, &mut found);
+        let time = |path: &PathBuf| std::fs::symlink_metadata(path).unwrap();
+        let time =
+            |path: &PathBuf| (path.strip_prefix(root).unwrap().to_owned(), time(path).mtime(), time(path).mtime_nsec());
+        // What was written now was written at other times.
+        found.iter().map(time).filter(|(_, seconds, _)| *seconds < EPOCH).collect()
+    };
+    assert_eq!(times(unpacked.path()), times(folder));
+}
+
+/// Everything in a folder.
+fn list(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.symlink_metadata().unwrap().is_dir() {
+            list(&path, found);
+        }
+        found.push(path);
+    }
 }
 
 /// Written through an overlay; `None` if this user may mount none.
@@ -240,4 +296,71 @@ fn large_files_are_hashed_as_they_are() {
     }
     let made = check(&copied(vec![source]), &Tree::default()).unwrap();
     assert_eq!(made.known.unwrap().bytes, sizes.iter().map(|size| *size as u64).sum::<u64>());
+}
+
+#[test]
+fn archives_keep_what_times_have_beyond_seconds() {
+    let source =
+        Tree::of(&[("a/b", Kind::File(b"x".to_vec())), ("a/c", Kind::Symlink(b"b".to_vec())), ("d", Kind::Folder)]);
+    let folder = source.folder();
+    for (path, nanoseconds) in [("a/b", 1), ("a/c", 999_999_999), ("a", 123), ("d", 500_000_000)] {
+        let time = Timespec { tv_sec: 1_600_000_000, tv_nsec: nanoseconds };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, folder.path().join(path), &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+    }
+    let lower = new_folder();
+    let (sources, below) = ([Root::open(folder.path()).unwrap()], [lower.path().to_owned()]);
+    let copied = copied(vec![source]);
+    // They are compared there.
+    apart(&copied, &sources, &below).unwrap();
+    let mut archive = Vec::new();
+    let archived = draft(&copied, &sources, &below).unwrap().write_archive(&mut archive, Path::new("archive"));
+    assert_eq!(archived.unwrap().unwrap().nanoseconds, [123, 1, 999_999_999, 500_000_000]);
+}
+
+#[test]
+fn what_an_archive_cannot_hold_well_is_a_folder() {
+    let sparse = new_folder();
+    std::fs::File::create(sparse.path().join("sparse")).unwrap().set_len(1 << 30).unwrap();
+    let lower = new_folder();
+    let below = [lower.path().to_owned()];
+    let all = |root: &Root| {
+        let roots = std::slice::from_ref(root);
+        draft(&copied(vec![Tree::default()]), roots, &below)
+            .unwrap()
+            .write_archive(std::io::sink(), Path::new("archive"))
+    };
+    assert_eq!(all(&Root::open(sparse.path()).unwrap()).unwrap(), None);
+    let mark = Tree::of(&[("a/.wh.b", Kind::File(b"x".to_vec()))]).folder();
+    assert_eq!(all(&Root::open(mark.path()).unwrap()).unwrap(), None);
+}
+
+#[test]
+fn a_full_disk_is_told_with_its_place() {
+    struct Full;
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let folder = Tree::of(&[("large", Kind::File(vec![1; 20 << 20]))]).folder();
+    let lower = new_folder();
+    let (sources, below) = ([Root::open(folder.path()).unwrap()], [lower.path().to_owned()]);
+    let draft = draft(&copied(vec![Tree::default()]), &sources, &below).unwrap();
+    let error = draft.write_archive(Full, Path::new("store/tmp/blob")).unwrap_err().to_string();
+    assert!(error.starts_with("cannot write `store/tmp/blob`: "), "{error}");
+}
+
+#[test]
+fn a_root_that_is_not_as_roots_are_is_an_entry() {
+    let source = Tree::of(&[("a/b", Kind::File(b"x".to_vec()))]);
+    let (folder, lower) = (source.folder(), new_folder());
+    std::fs::set_permissions(lower.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (sources, below) = ([Root::open(folder.path()).unwrap()], [lower.path().to_owned()]);
+    // What is written now and what is written then are the same there.
+    let made = apart(&copied(vec![source]), &sources, &below).unwrap();
+    assert!(entries(&made.tar)[0].starts_with("\"./\""), "{:?}", entries(&made.tar));
 }

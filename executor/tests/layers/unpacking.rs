@@ -261,6 +261,7 @@ fn in_other_archives_no_name_is_a_mark_and_the_owner_may_be_given() {
         contents: Contents::All,
         below: &|| Ok(Vec::new()),
         scratch: None,
+        nanoseconds: &[],
     };
     unpack(archive(&entries).as_slice(), root.path(), options).unwrap();
     assert_eq!((read(root.path(), "gone"), read(root.path(), ".wh.gone")), ("stays".into(), "x".into()));

@@ -181,6 +181,12 @@ impl Output {
         }
     }
 
+    /// Whether it is an image whose new layers are plain and have the times that their files have: what is only a layer may then be
+    /// a pack from the start.
+    pub(super) fn stays_as_it_is(&self, arguments: &Build, epoch: Option<i64>) -> bool {
+        self.layers(arguments, epoch) == Layers::Plain { epoch: None }
+    }
+
     /// Refuses what cannot be put there: an index where there is place for one image only.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use layercake_compiler::Compilation;
 use layercake_compiler::plan::{Expected, Forecast, Outlook, Plan, Step};
-use layercake_executor::build::site::{Bases, Site, Word};
+use layercake_executor::build::site::{Bases, Form, Site, Word};
 use layercake_executor::build::{past, predict as executor};
 use layercake_executor::explain::explanation::{Explained, State, explain_predicted};
 use layercake_executor::explain::reason::Reason;
@@ -60,6 +60,7 @@ pub(super) fn predict(
         contexts: &inputs.contexts,
         surroundings: &surroundings::unprepared(arguments, settings)?,
         reuse: &reuse,
+        form: &|_| Form::Folder,
         jobs,
         epoch: compilation.program.source_date_epoch,
         listener: &|_| (),

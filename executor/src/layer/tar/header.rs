@@ -21,30 +21,30 @@ const PREFIX: usize = 155;
 
 /// What is said about an entry.
 #[derive(Debug)]
-pub(super) struct Header<'a> {
-    pub(super) path: &'a [u8],
-    pub(super) kind: EntryType,
+pub(crate) struct Header<'a> {
+    pub(crate) path: &'a [u8],
+    pub(crate) kind: EntryType,
     /// The target of a link of either kind.
-    pub(super) link: &'a [u8],
-    pub(super) mode: u32,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) size: u64,
+    pub(crate) link: &'a [u8],
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) size: u64,
     /// Seconds since 1970.
-    pub(super) mtime: i64,
-    pub(super) device: Dev,
-    pub(super) xattrs: Option<&'a Xattrs>,
+    pub(crate) mtime: i64,
+    pub(crate) device: Dev,
+    pub(crate) xattrs: Option<&'a Xattrs>,
 }
 
 impl<'a> Header<'a> {
     /// Of a whiteout or an opaque mark, but for the path.
-    pub(super) fn mark() -> Self {
+    pub(crate) fn mark() -> Self {
         let kind = EntryType::Regular;
         Self { path: b"", kind, link: b"", mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, device: 0, xattrs: None }
     }
 
     /// Of an entry with this status, but for the path and the target.
-    pub(super) fn of(kind: EntryType, stat: &Stat, attributes: &'a Attributes) -> Self {
+    pub(crate) fn of(kind: EntryType, stat: &Stat, attributes: &'a Attributes) -> Self {
         let Attributes { mode, uid, gid, xattrs } = attributes;
         Self {
             kind,
@@ -59,7 +59,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    pub(super) fn write<W: Write>(&self, out: &mut Builder<W>) -> io::Result<()> {
+    pub(crate) fn write<W: Write>(&self, out: &mut Builder<W>) -> io::Result<()> {
         let mut header = tar::Header::new_ustar();
         let mut extended = Vec::new();
         header.set_entry_type(self.kind);

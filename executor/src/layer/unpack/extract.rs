@@ -31,7 +31,9 @@ pub(super) fn all<R: Read>(
 ) -> Result<(Skipped, Dependence), Error> {
     let (root, room, nursery) = (Root::new(root, options)?, Room::default(), Nursery::new(options.scratch));
     let mut extract = Extract { root, room, nursery, last: None, buffer: vec![0; 1 << 17] };
-    while let Some(entry) = archive.next()? {
+    let mut nanoseconds = options.nanoseconds.iter();
+    while let Some(mut entry) = archive.next()? {
+        entry.mtime.nanoseconds = nanoseconds.next().copied().unwrap_or(entry.mtime.nanoseconds);
         extract.entry(archive, &entry)?;
     }
     extract.root.finish()

@@ -10,7 +10,7 @@ use super::arriving::{Arriving, Transfer};
 use super::{Dependence, Options, Skipped, unpack};
 use crate::layer::Contents;
 use crate::layer::error::Error;
-use crate::layer::plain;
+use crate::layer::{pack, plain};
 
 /// A layer of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +98,12 @@ fn ensure_from<R: Read + Send>(
     let _claim = store.claim(&claim(layer, below))?;
     if let Some(found) = find(store, layer, below) {
         return Ok(found);
+    }
+    // As a folder of its own it would have other times.
+    if let Some(id) = origin(store, &layer.diff_id)
+        && let Some(path) = pack::folder(store, &id)?
+    {
+        return Ok(Unpacked { id, path, skipped: Skipped::default() });
     }
     let blob = blob()?;
     let scratch = store.scratch()?;

@@ -11,7 +11,7 @@ use layercake_compiler::operation::{Git, Network, Operation};
 use layercake_compiler::plan::{Joint, Origin, PLAN_VERSION, Plan, PlannedImage, Step, StepId};
 use layercake_executor::build::event::Event;
 use layercake_executor::build::materialize;
-use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Later, Reuse, Site, Surroundings, Word};
+use layercake_executor::build::site::{Allowed, Bases, ContextFolder, Form, Later, Reuse, Site, Surroundings, Word};
 use layercake_executor::build::tree::Layer;
 use layercake_executor::fault::reason;
 use layercake_executor::git::{self, Access, Client};
@@ -139,6 +139,7 @@ fn fetch(git: &Git, arguments: &arguments::Inputs, fetching: &Fetching<'_>) -> R
         contexts: &BTreeMap::new(),
         surroundings: &surroundings(),
         reuse: &reuse,
+        form: &|_| Form::Folder,
         jobs: 1,
         epoch: None,
         listener: &listener,
