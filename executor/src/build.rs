@@ -81,6 +81,6 @@ fn is_complete(plan: &Plan, products: &[Product], site: &Site<'_>) -> Result<boo
         }
     }
     let is_complete = lacking.is_empty();
-    site.caches.give_up(lacking);
+    site.caches.give_up(&lacking);
     Ok(is_complete)
 }

@@ -1,7 +1,12 @@
 //! A cache in a folder, as CI systems keep one.
 
+use serde_json::Value;
+
 use super::{build, machine, size};
 use crate::support::Home;
+use crate::support::archive::Files;
+use crate::support::home::run;
+use crate::support::image::{document, json};
 use crate::support::ran::Built;
 
 /// Two machines, of which the first has left all that it made in a folder that both have.
@@ -77,4 +82,21 @@ fn a_cache_that_is_read_and_written_stays_what_it_is() {
     let made = build(&two, &[FROM, "--cache-to=type=local,dest=cache,mode=max"]);
     assert_eq!(made.started, [""; 0]);
     assert_eq!(list(&two), before);
+}
+
+#[test]
+fn a_cache_changes_how_an_image_is_packed_and_nothing_else() {
+    let Some(home) = machine() else { return };
+    let manifest = |name: &str, arguments: &[&str]| {
+        let mut command = home.command(["build", "-t", name, "ctx"]);
+        run(command.args(arguments)).ok();
+        run(&mut home.command(["save", "-o", "saved.tar", name])).ok();
+        let saved = Files::read(&std::fs::read(home.path("work/saved.tar")).unwrap());
+        document(&saved, &json(&saved, "index.json")["manifests"][0]["digest"])
+    };
+    let plain = manifest("plain", &[]);
+    let cached = manifest("cached", &["--cache-to=type=local,dest=cache"]);
+    assert_eq!(cached["config"], plain["config"]);
+    let types = |manifest: &Value| manifest["layers"][1]["mediaType"].as_str().unwrap().to_owned();
+    assert!(types(&plain).ends_with("tar") && types(&cached).ends_with("tar+gzip"), "{plain} {cached}");
 }

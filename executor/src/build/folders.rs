@@ -33,10 +33,10 @@ pub fn folders(
     listener: Listener<'_>,
 ) -> Result<Vec<PathBuf>, Error> {
     let missing = missing(tree, store);
-    let mut lacking = missing.iter().copied().filter(|folder| is_nowhere(folder, store, caches)).peekable();
-    if lacking.peek().is_some() {
+    let lacking: Vec<_> = missing.iter().copied().filter(|folder| is_nowhere(folder, store, caches)).collect();
+    if !lacking.is_empty() {
         // All at once, so that their steps are done again in one go.
-        caches.give_up(lacking);
+        caches.give_up(&lacking);
         return Err(remote::error::Error::Gone.into());
     }
     let layer = |layer: &ImageLayer| unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents };
@@ -76,7 +76,7 @@ pub(super) fn bring(
     }
     if !caches.has_layer(&change.folder) {
         // Its pack was damaged.
-        caches.give_up([change.folder]);
+        caches.give_up(&[change.folder]);
     }
     caches.bring(store, change, below, listener)?;
     Ok(store.folder_path(&change.folder))

@@ -201,7 +201,8 @@ impl Walk<'_> {
         }
         let (store, caches) = (self.site.store, self.site.caches);
         // Those that nobody has are made again.
-        caches.give_up(needed(&action, inputs).flat_map(|tree| lacking(tree, store, caches)));
+        let lacking: Vec<_> = needed(&action, inputs).flat_map(|tree| lacking(tree, store, caches)).collect();
+        caches.give_up(&lacking);
         Ok((self.miss(step, Some(ingredients)), Err(step.id)))
     }
 

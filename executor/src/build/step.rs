@@ -222,7 +222,7 @@ fn require<'p>(trees: impl Iterator<Item = &'p Tree>, site: &Site<'_>) -> Result
     if lacking.is_empty() {
         return Ok(());
     }
-    site.caches.give_up(lacking);
+    site.caches.give_up(&lacking);
     Err(remote::error::Error::Gone.into())
 }
 

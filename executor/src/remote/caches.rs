@@ -128,7 +128,7 @@ impl<'a> Caches<'a> {
     }
 
     /// Notes that nobody has these folders: what made them counts no longer as known.
-    pub fn give_up(&self, folders: impl IntoIterator<Item = ContentId>) {
+    pub fn give_up(&self, folders: &[ContentId]) {
         self.nowhere.lock().unwrap_or_else(PoisonError::into_inner).extend(folders);
     }
 
@@ -339,7 +339,7 @@ impl<'a> Caches<'a> {
     fn lose(&self, cache: &Cache, folder: &ContentId, error: &Error, listener: Listener<'_>) {
         let text = format!("a layer of the cache `{}` cannot be had, so its step is done again: {error}", cache.place);
         listener(Event::Note { text: &text });
-        self.give_up([*folder]);
+        self.give_up(&[*folder]);
     }
 
     fn layer(&self, folder: &ContentId) -> Option<(&Cache, &Packed)> {
