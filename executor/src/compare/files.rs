@@ -124,7 +124,9 @@ impl<'a> Comparison<'a> {
             // The same layer decides about both.
             (Some(first), Some(second)) if first.place == second.place => None,
             (Some(first), Some(second)) => {
-                let aspects = first.differs_from(&second, self.times)?;
+                // Most layers say nothing of the root: its time is when it was unpacked.
+                let times = if path.as_os_str().is_empty() { Times::Ignored } else { self.times };
+                let aspects = first.differs_from(&second, times)?;
                 (!aspects.is_empty()).then_some(Change::Changed(aspects))
             }
         };
