@@ -187,7 +187,7 @@ fn a_damaged_one_is_made_again() {
         let home = self::home().unwrap();
         home.build(["-t", "x", "ctx"]);
         fs::write(self::blob(&home, "x"), torn).unwrap();
-        fs::write(home.path("store/settled"), "another-boot 0\n").unwrap();
+        home.start_anew();
         assert_eq!(home.build(["-t", "x", "ctx"]).ran("COPY"), 1);
         assert_eq!(home.layers("x")[2].text("a/two"), "2\n");
     }

@@ -143,7 +143,7 @@ fn a_push_compresses_and_both_ways_lead_to_one_digest() {
 fn images_outlive_a_machine_that_went_down_before_anything_was_synced() {
     let Some(home) = home() else { return };
     home.build(["-t", "x", "ctx"]);
-    fs::write(home.path("store/settled"), "another-boot 0\n").unwrap();
+    home.start_anew();
     home.layercake(["save", "-o", "saved.tar", "x"]).ok();
     assert_eq!(home.layers("x")[2].text("one"), "one\n");
     // Damaged by it, what the image was made of is made again.
@@ -152,7 +152,7 @@ fn images_outlive_a_machine_that_went_down_before_anything_was_synced() {
             fs::write(folder.join("one"), "").unwrap();
         }
     }
-    fs::write(home.path("store/settled"), "another-boot 0\n").unwrap();
+    home.start_anew();
     home.build(["-t", "x", "ctx"]);
     assert_eq!(home.layers("x")[2].text("one"), "one\n");
 }

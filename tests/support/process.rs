@@ -6,6 +6,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::home::Home;
 
 impl Home {
@@ -40,6 +42,27 @@ impl Home {
             assert!(start.elapsed() < Duration::from_secs(10), "still there: {left:?}");
             sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Makes the store believe that the machine has been started anew before anything was synced. What was still to sync ends with
+    /// the machine.
+    pub(crate) fn start_anew(&self) {
+        const SETTLE: &str = "layercake-settle";
+        let store = self.path("store");
+        for process in fs::read_dir("/proc").unwrap().flatten() {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if line == [SETTLE.as_bytes(), store.as_os_str().as_bytes(), b""].join(&0) {
+                let number = process.file_name().to_str().unwrap().parse().unwrap();
+                // It may end by itself just now.
+                let _ = kill_process(Pid::from_raw(number).unwrap(), Signal::KILL);
+            }
+        }
+        let start = Instant::now();
+        while self.processes("").iter().any(|line| line.starts_with(SETTLE)) {
+            assert!(start.elapsed() < Duration::from_secs(10), "what was killed is still there");
+            sleep(Duration::from_millis(5));
+        }
+        fs::write(store.join("settled"), "another-boot 0\n").unwrap();
     }
 
     /// Nothing in this home is mounted, as far as the tests can see.
