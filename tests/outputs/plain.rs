@@ -153,6 +153,8 @@ fn images_outlive_a_machine_that_went_down_before_anything_was_synced() {
         }
     }
     home.start_anew();
+    // It has other times now than the image of before.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     home.build(["-t", "x", "ctx"]);
     assert_eq!(home.layers("x")[2].text("one"), "one\n");
 }

@@ -4,10 +4,13 @@
 //! That is what the layers of an image are that was built and goes nowhere yet: an image needs its diff ids, and those cost one
 //! pass of reading and hashing.
 
+use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use layercake_cache::{ContentId, ContentKey, Digest, Digester, Hashed, KeyHasher, Store};
+use serde::{Deserialize, Serialize};
 
 use super::blob::{LayerBlob, Packed};
 use super::compress::Compression;
@@ -15,6 +18,26 @@ use super::error::Error;
 use super::{pack, tar, unpack};
 use crate::fault::Fault;
 use crate::overlay::Overlay;
+
+/// What was found out about folders, and about which.
+#[derive(Serialize, Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    packed: Packed,
+    /// A folder that was lost and made anew has its name again and may have other times, which archives hold.
+    instances: Vec<Option<Instance>>,
+}
+
+/// Tells a folder from one that is made in its place later: its inode, and when it was changed, in seconds and nanoseconds.
+type Instance = (u64, i64, i64);
+
+fn instances(store: &Store, folders: &[ContentId]) -> Vec<Option<Instance>> {
+    let instance = |folder: &ContentId| {
+        let found = fs::symlink_metadata(store.folder_path(folder)).ok()?;
+        Some((found.ino(), found.mtime(), found.mtime_nsec()))
+    };
+    folders.iter().map(instance).collect()
+}
 
 /// What the archive of these folders, lowest first, will be: found out once.
 ///
@@ -29,18 +52,20 @@ pub fn describe(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Res
     if let Some(packed) = remembered(store, &key)? {
         return Ok(packed.blob);
     }
+    let instances = instances(store, folders);
     let (diff_id, size) = match pack_of(store, folders, epoch) {
         Some(pack) => (pack.diff_id, pack.size),
         None => archive(store, folders, epoch, Digester::default())?.finish(),
     };
     let blob = LayerBlob { diff_id, digest: diff_id, size, compression: Compression::None };
     let packed = Packed { blob, folders: folders.to_vec(), epoch };
-    let record = serde_json::to_vec(&packed).expect("digests, numbers and names are always JSON");
-    store.put_record(&origin_key(&diff_id), &record)?;
+    let json = "digests, numbers and names are always JSON";
+    store.put_record(&origin_key(&diff_id), &serde_json::to_vec(&packed).expect(json))?;
     if let ([folder], None) = (folders, epoch) {
         unpack::made_of(store, &diff_id, folder)?;
     }
-    store.put_record(&key, &record)?;
+    let described = Described { packed, instances };
+    store.put_record(&key, &serde_json::to_vec(&described).expect(json))?;
     Ok(blob)
 }
 
@@ -161,9 +186,16 @@ fn key(folders: &[ContentId], epoch: Option<i64>) -> ContentKey {
     key.field(&epoch).finish()
 }
 
-/// What was found out before, if it can be found by its diff id too.
+/// What was found out before, if it can be found by its diff id too and is still so.
 fn remembered(store: &Store, key: &ContentKey) -> Result<Option<Packed>, Error> {
     let record = store.record(key)?;
-    let packed = record.and_then(|record| serde_json::from_slice::<Packed>(&record).ok());
-    Ok(packed.filter(|packed| origin(store, &packed.blob.diff_id).is_some()))
+    let Some(described) = record.and_then(|record| serde_json::from_slice::<Described>(&record).ok()) else {
+        return Ok(None);
+    };
+    let Described { packed, instances: known } = described;
+    let is_so = match pack_of(store, &packed.folders, packed.epoch) {
+        Some(pack) => pack.diff_id == packed.blob.diff_id,
+        None => instances(store, &packed.folders) == known,
+    };
+    Ok(Some(packed).filter(|packed| is_so && origin(store, &packed.blob.diff_id).is_some()))
 }
