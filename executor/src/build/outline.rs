@@ -39,10 +39,7 @@ pub fn told(tree: &Tree, site: &Site<'_>) -> Result<Option<Vec<PathBuf>>, Error>
     let (mut folders, mut names) = (Vec::new(), Vec::new());
     for source in sources {
         let (folder, name) = match source {
-            Source::Folder(id) => {
-                let path = pack::folder(site.store, &id)?.unwrap_or_else(|| site.store.folder_path(&id));
-                (path, Digest::of(id.as_bytes()))
-            }
+            Source::Folder(id) => (pack::path(site.store, &id)?, Digest::of(id.as_bytes())),
             Source::Outline(blob) => {
                 match site.caches.fetch(site.store, &blob.digest, site.listener) {
                     // Then the tree has to come.

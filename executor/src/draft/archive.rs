@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use blake3::Hasher;
 use rayon::prelude::*;
 use rustix::fs::{Gid, MemfdFlags, Uid, fchown, fstat, lstat, memfd_create, readlinkat};
-use rustix::io::{Errno, read};
+use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 use tar::EntryType;
 
@@ -27,7 +27,7 @@ use crate::change::ChangeSet;
 use crate::layer::WHITEOUT_PREFIX;
 use crate::layer::tar::{BLOCK, END, Header, Part};
 use crate::tree::attributes::Attributes;
-use crate::tree::content::CHUNK;
+use crate::tree::content::{CHUNK, fill};
 use crate::tree::list;
 use crate::tree::xattr::{Source, Xattrs};
 use line::{Closed, Line};
@@ -377,24 +377,4 @@ impl<'t, 'a> Open<'t, 'a> {
         let (_, folder) = self.0.as_ref().expect("it was opened just now");
         Ok(folder)
     }
-}
-
-/// Reads until the buffer is full or the file ends: after so many bytes, as far as known.
-fn fill(file: &OwnedFd, buffer: &mut [u8], expected: usize) -> rustix::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match read(file, &mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(length) => {
-                filled += length;
-                // Less than was asked for, where it was to end.
-                if filled == expected {
-                    break;
-                }
-            }
-            Err(Errno::INTR) => (),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

@@ -94,7 +94,7 @@ pub fn make_joined(store: &Store, folders: &[ContentId], options: Options) -> Re
 pub fn make_outline(store: &Store, folder: &ContentId) -> Result<LayerBlob, Error> {
     let key = KeyHasher::new("layercake 1 outline of a layer").field(folder.as_bytes()).finish();
     once(store, &key, &[], None, || {
-        let path = pack::folder(store, folder)?.unwrap_or_else(|| store.folder_path(folder));
+        let path = pack::path(store, folder)?;
         write(store, Compression::ZSTD, |out| tar::write_outline(&path, out).map(drop))
     })
 }

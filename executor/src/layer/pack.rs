@@ -65,6 +65,14 @@ pub fn folder(store: &Store, id: &ContentId) -> Result<Option<PathBuf>, Error> {
     Ok(made)
 }
 
+/// Where a folder lies, or would lie if there were one. If only its pack is there, it is made of that.
+///
+/// # Errors
+/// As [`folder`].
+pub fn path(store: &Store, id: &ContentId) -> Result<PathBuf, Error> {
+    Ok(folder(store, id)?.unwrap_or_else(|| store.folder_path(id)))
+}
+
 /// Puts a finished folder into the store. If it is there already, or its pack, that stays.
 ///
 /// # Errors

@@ -55,7 +55,7 @@ pub fn describe(store: &Store, folders: &[ContentId], epoch: Option<i64>) -> Res
     let instances = instances(store, folders);
     let (diff_id, size) = match pack_of(store, folders, epoch) {
         Some(pack) => (pack.diff_id, pack.size),
-        None => archive(store, folders, epoch, Digester::default())?.finish(),
+        None => archive_of_folders(store, folders, epoch, Digester::default())?.finish(),
     };
     let blob = LayerBlob { diff_id, digest: diff_id, size, compression: Compression::None };
     let packed = Packed { blob, folders: folders.to_vec(), epoch };
@@ -98,13 +98,12 @@ pub(crate) fn archive_of_folders<W: Write>(
     epoch: Option<i64>,
     out: W,
 ) -> Result<W, Error> {
-    let place = |folder| Ok::<_, Error>(pack::folder(store, folder)?.unwrap_or_else(|| store.folder_path(folder)));
     if let [folder] = folders {
-        return tar::write(&place(folder)?, epoch, out);
+        return tar::write(&pack::path(store, folder)?, epoch, out);
     }
     let mut lowers: Vec<PathBuf> = Vec::new();
     for folder in folders.iter().rev() {
-        let path = place(folder)?;
+        let path = pack::path(store, folder)?;
         // One that lies on itself would be refused, and the upper one shows everything that the lower one does.
         if !lowers.contains(&path) {
             lowers.push(path);

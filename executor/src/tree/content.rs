@@ -40,7 +40,7 @@ fn hash_with(file: impl AsFd, buffer: &mut [u8]) -> Result<(Hash, u64)> {
     let mut hasher = Hasher::new();
     let mut length = 0;
     loop {
-        let filled = fill(&file, buffer)?;
+        let filled = fill(&file, buffer, usize::MAX)?;
         if filled == CHUNK {
             hasher.update_rayon(&buffer[..filled]);
         } else {
@@ -53,13 +53,19 @@ fn hash_with(file: impl AsFd, buffer: &mut [u8]) -> Result<(Hash, u64)> {
     }
 }
 
-/// Reads until the buffer is full or the file ends.
-fn fill(file: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+/// Reads until the buffer is full or the file ends: after `expected` bytes, as far as known.
+pub(crate) fn fill(file: impl AsFd, buffer: &mut [u8], expected: usize) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match read(&file, &mut buffer[filled..]) {
             Ok(0) => break,
-            Ok(length) => filled += length,
+            Ok(length) => {
+                filled += length;
+                // Less than was asked for, where it was to end.
+                if filled == expected {
+                    break;
+                }
+            }
             Err(Errno::INTR) => (),
             Err(error) => return Err(error),
         }
