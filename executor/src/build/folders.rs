@@ -34,11 +34,7 @@ pub fn folders(
 ) -> Result<Vec<PathBuf>, Error> {
     let missing = missing(tree, store);
     let lacking: Vec<_> = missing.iter().copied().filter(|folder| is_nowhere(folder, store, caches)).collect();
-    if !lacking.is_empty() {
-        // All at once, so that their steps are done again in one go.
-        caches.give_up(&lacking);
-        return Err(remote::error::Error::Gone.into());
-    }
+    refuse(&lacking, caches)?;
     let layer = |layer: &ImageLayer| unpack::Layer { diff_id: layer.diff_id, blob: layer.blob.digest, contents };
     let image: Vec<unpack::Layer> = tree.image_layers().map(layer).collect();
     let fetch_one = |digest: &Digest| {
@@ -80,6 +76,15 @@ pub(super) fn bring(
     }
     caches.bring(store, change, below, listener)?;
     Ok(store.folder_path(&change.folder))
+}
+
+/// Fails if there are folders that nobody has, and notes them: all at once, so that their steps are done again in one go.
+pub(super) fn refuse(lacking: &[ContentId], caches: &Caches<'_>) -> Result<(), Error> {
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    caches.give_up(lacking);
+    Err(remote::error::Error::Gone.into())
 }
 
 /// The folders of a tree that nobody has.

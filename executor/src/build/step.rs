@@ -9,7 +9,7 @@ use layercake_compiler::plan::{Plan, Step, StepId};
 use super::cancel::Cancel;
 use super::error::{Error, StepError};
 use super::event::{Event, Finish};
-use super::folders::lacking;
+use super::folders::{lacking, refuse};
 use super::key::Ingredients;
 use super::product::{Made, Product};
 use super::site::{Reuse, Site, Word};
@@ -19,7 +19,6 @@ use super::{past, record};
 use crate::op::copy::Copied;
 use crate::op::way::Way;
 use crate::op::{copy, git, http, make_dir, run};
-use crate::remote;
 
 /// Carries out one step of `plan`, given the products of its inputs.
 ///
@@ -39,8 +38,8 @@ pub fn perform(
 /// An operation that changes a tree, with what was found out for its key.
 pub(super) enum Action<'a> {
     Copy(copy::Sources<'a>),
-    /// With the command that comes after it.
-    Run(&'a Run, Option<&'a Run>),
+    /// With the plan, in which others may come after it.
+    Run(&'a Run, &'a Plan),
     MakeDir(&'a MakeDir, Option<Way>),
     Git(&'a Git),
 }
@@ -139,7 +138,7 @@ impl<'a> Action<'a> {
             }
             Operation::Run(operation) => {
                 run::describe(operation, inputs, site, &mut ingredients)?;
-                Self::Run(operation, plan.command_on(step.id))
+                Self::Run(operation, plan)
             }
             Operation::MakeDir(operation) => {
                 Self::MakeDir(operation, make_dir::describe(operation, &below(inputs), site, &mut ingredients)?)
@@ -217,13 +216,8 @@ fn require<'p>(trees: impl Iterator<Item = &'p Tree>, site: &Site<'_>) -> Result
     if site.caches.is_empty() {
         return Ok(());
     }
-    // All at once, so that their steps are done again in one go.
     let lacking: Vec<_> = trees.flat_map(|tree| lacking(tree, site.store, site.caches)).collect();
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    site.caches.give_up(&lacking);
-    Err(remote::error::Error::Gone.into())
+    refuse(&lacking, site.caches)
 }
 
 fn finished(site: &Site<'_>, step: StepId, how: Finish, made: Made) -> Made {
@@ -264,8 +258,9 @@ fn apply<'a>(
         },
         Action::MakeDir(operation, way) => make_dir::apply(operation, way.as_ref(), &workspace, &inputs[0], site)?,
         Action::Git(operation) => git::apply(operation, &workspace, site, cancel).map(|()| None)?,
-        Action::Run(operation, next) => {
-            run::apply(operation, *next, step.id, &workspace, inputs, site, cancel).map(|()| None)?
+        Action::Run(operation, plan) => {
+            let next = plan.command_on(step.id);
+            run::apply(operation, next, step.id, &workspace, inputs, site, cancel).map(|()| None)?
         }
     };
     workspace.finish(known, site.store)

@@ -139,23 +139,19 @@ fn follow(
     Ok((running.wait().map_err(Error::from)?.end, tail))
 }
 
-/// Has the sandbox of the next command made ready; `spec` is that of the one before. What that lacks, the command makes up for.
+/// Has the sandbox of the next command made ready; `before` is the one before.
 fn prepare(next: &Run, before: &Spec, surroundings: &Surroundings) {
     let expected = Spec {
         mounts: surroundings.files.clone(),
         device_guard: before.device_guard,
         ..spec(next, Overlay::default(), surroundings)
     };
-    let _ = match &*surroundings.groups {
-        None => sandbox::prepare(&expected),
-        Some(groups) => match groups
-            .make_ahead(|group| sandbox::prepare(&Spec { cgroup: Some(group.folder().to_owned()), ..expected }))
-        {
-            Ok(result) => result,
-            // Whoever needs a group hears why it cannot be made.
-            Err(_) => return,
-        },
-    };
+    // What cannot be made ready, or has no group, the command asks for again, and hears why not.
+    let prepare = |cgroup| drop(sandbox::prepare(&Spec { cgroup, ..expected }));
+    match &*surroundings.groups {
+        None => prepare(None),
+        Some(groups) => drop(groups.make_ahead(|group| prepare(Some(group.folder().to_owned())))),
+    }
 }
 
 /// Passes on what comes until there is nobody left who could say more: the kernel ends whatever the command left running

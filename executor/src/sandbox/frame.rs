@@ -15,7 +15,7 @@ use super::device::{self, Devices};
 use super::failure::{Doing, Failure};
 use super::file::Shelf;
 use super::place::{self, Missing};
-use super::process::{self, Process, Side};
+use super::process::{self, Side};
 use super::spec::{DeviceGuard, Network, Spec};
 use super::{network, system};
 use crate::fault::At;
@@ -26,7 +26,7 @@ use crate::mount::{self, Depth};
 pub(super) struct FrameSpec {
     network: Network,
     /// The folder of the control group.
-    pub(super) cgroup: Option<PathBuf>,
+    cgroup: Option<PathBuf>,
     security: Security,
     device_guard: DeviceGuard,
     /// The size of `/dev/shm`, in bytes.
@@ -50,36 +50,23 @@ impl From<&Spec> for FrameSpec {
 }
 
 impl FrameSpec {
-    /// Forks this process into the namespaces of the frame, and into its control group.
-    pub(super) fn fork(&self) -> Result<Fork<'_>, Failure> {
+    /// Forks this process into the namespaces of the frame, and into its control group: gives the side of the fork, and the group
+    /// that process 1 is still to join.
+    pub(super) fn fork(&self) -> Result<(Side, Option<&Path>), Failure> {
         let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
         if self.network != Network::Host {
             namespaces |= UnshareFlags::NEWNET;
         }
         let born = self.cgroup.as_ref().and_then(|group| File::open(group).ok());
         let born = born.and_then(|group| process::fork(namespaces, Some(group.as_fd())).ok());
-        let (side, group) = match born {
-            Some(side) => (side, None),
-            // Kernels before 5.7, and filters of containers, do not let a process be born in another group. Why it may not be in
-            // that group at all shows when it tries.
-            None => {
-                let side = process::fork(namespaces, None).doing("make the namespaces of the sandbox")?;
-                (side, self.cgroup.as_deref())
-            }
-        };
-        Ok(match side {
-            Side::Parent(process) => Fork::Parent(process),
-            Side::Child => Fork::Child { group },
-        })
+        if let Some(side) = born {
+            return Ok((side, None));
+        }
+        // Kernels before 5.7, and filters of containers, do not let a process be born in another group. Why it may not be in that
+        // group at all shows when it tries.
+        let side = process::fork(namespaces, None).doing("make the namespaces of the sandbox")?;
+        Ok((side, self.cgroup.as_deref()))
     }
-}
-
-/// Which side of a fork this is.
-pub(super) enum Fork<'a> {
-    /// The supervisor, with process 1.
-    Parent(Process),
-    /// Process 1, and the control group that it is still to join.
-    Child { group: Option<&'a Path> },
 }
 
 /// What process 1 has made of its namespaces.

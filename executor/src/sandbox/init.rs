@@ -176,9 +176,9 @@ fn assemble(spec: &Spec, guard: Option<DeviceGuard>, devices: &Devices, items: &
     for item in items {
         place::attach(root.as_fd(), &item.target, &item.mount, item.missing)?;
     }
-    let covers = |item: &Item| item.target.starts_with("/proc") || item.target.starts_with("/sys");
-    // The frame's own are protected.
-    if spec.security == Security::Sandbox && items.iter().filter(|item| covers(item)).count() > 2 {
+    // The frame's own are protected, unless something was mounted over them.
+    let covers = |target: &Path| target.starts_with("/proc") || target.starts_with("/sys");
+    if spec.security == Security::Sandbox && spec.mounts.iter().any(|mount| covers(Path::new(&mount.target))) {
         system::protect(root.as_fd())?;
     }
     Ok(root)

@@ -36,6 +36,12 @@ impl Process {
         let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
     }
 
+    /// Ends it, and waits until nothing of it is left.
+    pub(super) fn end(&self) {
+        self.kill();
+        let _ = self.wait();
+    }
+
     /// Waits for its end, and says how it came.
     pub(super) fn wait(&self) -> Result<Outcome, Errno> {
         wait(self.number)

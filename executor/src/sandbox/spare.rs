@@ -4,10 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::failure::Failure;
-use super::frame::{Fork, Frame, FrameSpec};
+use super::frame::{Frame, FrameSpec};
 use super::init::{self, Surroundings};
 use super::message::{self, Order};
-use super::process::{self, Process};
+use super::process::{self, Process, Side};
 
 /// A process 1 that waits for a command.
 pub(super) struct Spare {
@@ -21,8 +21,8 @@ impl Spare {
     pub(super) fn make(frame: FrameSpec) -> Result<Self, Failure> {
         let (socket, theirs) = message::pair().map_err(|error| Failure::system("make a socket", error))?;
         match frame.fork()? {
-            Fork::Parent(process) => Ok(Self { process, socket, frame }),
-            Fork::Child { group } => wait(&theirs, &frame, group),
+            (Side::Parent(process), _) => Ok(Self { process, socket, frame }),
+            (Side::Child, group) => wait(&theirs, &frame, group),
         }
     }
 
@@ -43,7 +43,7 @@ impl Spare {
         match message::send(socket.as_fd(), &Order::Run(frame), &files) {
             Ok(()) => Some(process),
             Err(_) => {
-                end(&process);
+                process.end();
                 None
             }
         }
@@ -51,13 +51,8 @@ impl Spare {
 
     /// Ends it.
     pub(super) fn end(self) {
-        end(&self.process);
+        self.process.end();
     }
-}
-
-fn end(process: &Process) {
-    process.kill();
-    let _ = process.wait();
 }
 
 /// Makes the frame, and becomes the command when it comes. Why the frame cannot be made is for the command to say.

@@ -9,11 +9,11 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
 use super::failure::Doing;
-use super::frame::{Fork, Frame, FrameSpec};
+use super::frame::{Frame, FrameSpec};
 use super::huge_pages;
 use super::init::{self, Surroundings};
 use super::message::{self, Order, Report};
-use super::process::{self, Process};
+use super::process::{self, Process, Side};
 use super::seccomp;
 use super::spare::Spare;
 
@@ -121,15 +121,15 @@ impl Wards {
         let ready = spare.and_then(|spare| spare.take_over(&files));
         let Some((spec, surroundings)) = Surroundings::of(files) else { return };
         let fork = match ready {
-            Some(process) => Ok(Fork::Parent(process)),
+            Some(process) => Ok((Side::Parent(process), None)),
             None => frame.fork(),
         };
         match fork {
-            Ok(Fork::Parent(process)) => {
+            Ok((Side::Parent(process), _)) => {
                 message::report(&surroundings.socket, &Report::Forked, &[process.as_fd()]);
                 self.commands.push(Command { process, socket: Some(surroundings.socket) });
             }
-            Ok(Fork::Child { group }) => init::run(spec, surroundings, Frame::make(frame, group)),
+            Ok((Side::Child, group)) => init::run(spec, surroundings, Frame::make(frame, group)),
             Err(failure) => message::report(&surroundings.socket, &Report::Failed(failure), &[]),
         }
     }
